@@ -3,11 +3,14 @@ module github.com/danube-messaging/danube-connect-go
 go 1.26.0
 
 require (
+	github.com/cenkalti/backoff/v4 v4.3.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 )
 
 require (
+	github.com/BurntSushi/toml v1.6.0 // indirect
+	github.com/caarlos0/env/v11 v11.4.2 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect

@@ -1,0 +1,186 @@
+package danube
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// Acks go out from workers that are started when there is something to send and
+// that end when there is not, so that an idle partition has none. All methods that
+// say so are called with p.mu held.
+
+// work starts as many workers as there may be acks for. With p.mu held.
+func (p *partition) work() {
+	if p.sess == nil || p.pausing || p.c.ctx.Err() != nil {
+		return
+	}
+	waiting := len(p.tracker.ready) - p.tracker.head
+	for range min(waiting, p.c.cfg.AcksInFlight) {
+		if p.workers >= p.c.cfg.AcksInFlight {
+			return
+		}
+		offset, id, ok := p.tracker.next()
+		if !ok {
+			return
+		}
+		p.workers++
+		p.wg.Go(func() { p.worker(offset, id) })
+	}
+}
+
+// worker sends acks, one after the other, until there is none that may go out.
+func (p *partition) worker(offset uint64, id identity) {
+	var (
+		msgID = danubepb.MsgID{TopicName: p.topic}
+		req   = danubepb.AckRequest{MsgId: &msgID, SubscriptionName: p.c.cfg.Subscription}
+		resp  danubepb.AckResponse
+		watch watchdog
+	)
+	defer watch.stop()
+	for {
+		p.mu.Lock()
+		sess := p.sess
+		p.mu.Unlock()
+		var err error = errStreamEnded
+		if sess != nil {
+			req.RequestId, msgID.TopicOffset, msgID.BrokerAddr = id.request, offset, sess.at.broker
+			ctx := watch.arm(p.c.ctx, sess.at, p.c.client.cfg.Timeouts.Ack)
+			err = watch.disarm(sess.conn.Invoke(ctx, danubepb.ConsumerService_Ack_FullMethodName, &req, &resp, sendOptions...))
+		}
+		p.mu.Lock()
+		p.tracker.answered(offset, id, err == nil)
+		if err != nil {
+			p.pause(sess, err)
+		} else {
+			p.ackErrors = 0
+		}
+		var ok bool
+		if p.sess != nil && !p.pausing && p.c.ctx.Err() == nil {
+			offset, id, ok = p.tracker.next()
+		}
+		if !ok {
+			p.workers--
+			p.checkFlushed()
+			p.mu.Unlock()
+			return
+		}
+		// This answer may have released more than one.
+		p.work()
+		p.mu.Unlock()
+	}
+}
+
+// pause keeps acks back for a moment after one has failed: whether the session is
+// gone, its stream or its health check tells. With p.mu held.
+func (p *partition) pause(sess *session, err error) {
+	if p.pausing || sess == nil || sess != p.sess || p.c.ctx.Err() != nil {
+		return
+	}
+	p.ackErrors++
+	p.c.client.log.Warn("danube: an ack failed and will be repeated", "topic", p.topic, "subscription", p.c.cfg.Subscription, "error", err)
+	p.pausing = true
+	d := min(p.c.client.cfg.BackoffInitial<<min(p.ackErrors-1, 10), p.c.client.cfg.BackoffMax)
+	p.wg.Go(func() {
+		_ = sleep(p.c.ctx, d)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.pausing = false
+		p.work()
+	})
+}
+
+func (p *partition) startAcks(sess *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sess = sess
+	p.work()
+}
+
+func (p *partition) stopAcks() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sess = nil
+}
+
+// settle notes what the application did with a message.
+func (p *partition) settle(m *Message, to ackState) bool {
+	id := identityOf(m.ProducerName, uint64(m.PublishTime.UnixMilli()), m.RequestID)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.tracker.settle(m.Offset, id, to) {
+		return false
+	}
+	p.work()
+	return true
+}
+
+// nack sends one nack. The message already counts as handed back: if the call
+// fails, the broker's ack timeout brings it again.
+func (p *partition) nack(ctx context.Context, m *Message, delay time.Duration, reason string) error {
+	p.mu.Lock()
+	sess := p.sess
+	p.mu.Unlock()
+	if sess == nil {
+		return nil // the next session begins with everything that was not acknowledged
+	}
+	ctx, cancel := context.WithTimeout(sess.at.context(ctx), p.c.client.cfg.Timeouts.Ack)
+	defer cancel()
+	req := &danubepb.NackRequest{
+		RequestId:        m.RequestID,
+		MsgId:            &danubepb.MsgID{ProducerId: m.ProducerID, TopicName: p.topic, BrokerAddr: m.BrokerAddr, TopicOffset: m.Offset},
+		SubscriptionName: p.c.cfg.Subscription,
+	}
+	if ms := uint64(max(0, delay.Milliseconds())); ms > 0 {
+		req.DelayMs = &ms
+	}
+	if reason != "" {
+		req.Reason = &reason
+	}
+	_, err := danubepb.NewConsumerServiceClient(sess.conn).Nack(ctx, req, grpc.StaticMethod())
+	if err != nil {
+		return p.wrap("nack", sess.at, rpcAck, err)
+	}
+	return nil
+}
+
+// flush waits until every ack that can go out was answered.
+func (p *partition) flush(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		if p.tracker.flushed() {
+			p.mu.Unlock()
+			return nil
+		}
+		if p.flushes == nil {
+			p.flushes = make(chan struct{})
+		}
+		wait := p.flushes
+		p.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return &Error{Op: "flush acks of", Topic: p.topic, Reason: ErrOutcomeUnknown, Err: context.Cause(ctx)}
+		case <-p.c.ctx.Done():
+			return &Error{Op: "flush acks of", Topic: p.topic, Reason: ErrOutcomeUnknown, Err: context.Cause(p.c.ctx)}
+		}
+	}
+}
+
+// checkFlushed wakes those who wait for the acks. With p.mu held.
+func (p *partition) checkFlushed() {
+	if p.flushes != nil && p.tracker.flushed() {
+		close(p.flushes)
+		p.flushes = nil
+	}
+}
+
+// stopDelivery makes the partition read on without handing anything out.
+func (p *partition) stopDelivery() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discard = true
+}

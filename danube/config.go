@@ -1,0 +1,139 @@
+package danube
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// Config is what a Client needs. The zero value of every field but Seeds means
+// its default.
+type Config struct {
+	// Seeds are addresses of brokers to ask who owns a topic: "http://host:6650" or
+	// "host:6650". One is enough while it lives; with several, the death of one does
+	// not keep the client from finding a topic's new owner.
+	Seeds []string
+	// Logger gets one line for each session that starts, ends or cannot be had.
+	// Default: slog.Default().
+	Logger *slog.Logger
+	// DialOptions are added to the client's own, for example a dialer of a test.
+	DialOptions []grpc.DialOption
+	// Timeouts bound single calls.
+	Timeouts Timeouts
+	// BackoffInitial and BackoffMax shape the waits between attempts to get a
+	// session: exponential with jitter, without end. Defaults: 100 ms and 10 s.
+	BackoffInitial, BackoffMax time.Duration
+	// HealthInterval is the time between two health checks of a session. Default: 5 s.
+	HealthInterval time.Duration
+}
+
+// Timeouts bound single calls; zero means the default.
+type Timeouts struct {
+	// Control is for lookups, CreateProducer and Subscribe. Default: 10 s.
+	Control time.Duration
+	// Send is for one SendMessage. It is long on purpose: a publish that is given up
+	// may still be stored, and one that is cancelled at the wrong moment leaves a
+	// hole in the topic. Default: 60 s.
+	Send time.Duration
+	// Ack is for one Ack or Nack. Default: 15 s.
+	Ack time.Duration
+	// Health is for one health check. Default: 5 s.
+	Health time.Duration
+}
+
+func (c Config) withDefaults() (Config, []endpoint, error) {
+	setDefault(&c.Timeouts.Control, 10*time.Second)
+	setDefault(&c.Timeouts.Send, time.Minute)
+	setDefault(&c.Timeouts.Ack, 15*time.Second)
+	setDefault(&c.Timeouts.Health, 5*time.Second)
+	setDefault(&c.BackoffInitial, 100*time.Millisecond)
+	setDefault(&c.BackoffMax, 10*time.Second)
+	setDefault(&c.HealthInterval, 5*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	var errs []error
+	if len(c.Seeds) == 0 {
+		errs = append(errs, errors.New("danube: no seed address; give at least one, such as http://localhost:6650"))
+	}
+	var seeds []endpoint
+	for _, s := range c.Seeds {
+		e, err := parseEndpoint(s)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		seeds = append(seeds, e)
+	}
+	for name, d := range map[string]time.Duration{
+		"Timeouts.Control": c.Timeouts.Control, "Timeouts.Send": c.Timeouts.Send, "Timeouts.Ack": c.Timeouts.Ack,
+		"Timeouts.Health": c.Timeouts.Health, "BackoffInitial": c.BackoffInitial, "HealthInterval": c.HealthInterval,
+	} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("danube: %s is %v; want a positive duration, or 0 for the default", name, d))
+		}
+	}
+	if c.BackoffMax < c.BackoffInitial {
+		errs = append(errs, fmt.Errorf("danube: BackoffMax %v is less than BackoffInitial %v", c.BackoffMax, c.BackoffInitial))
+	}
+	return c, seeds, errors.Join(errs...)
+}
+
+func setDefault(d *time.Duration, v time.Duration) {
+	if *d == 0 {
+		*d = v
+	}
+}
+
+// endpoint is where to dial, as "host:port".
+type endpoint string
+
+// parseEndpoint reads an address as a user or a broker writes it.
+func parseEndpoint(s string) (endpoint, error) {
+	hostport := s
+	if strings.Contains(s, "://") {
+		u, err := url.Parse(s)
+		if err != nil {
+			return "", fmt.Errorf("danube: address %q: %w", s, err)
+		}
+		switch u.Scheme {
+		case "http":
+		case "https":
+			return "", fmt.Errorf("danube: address %q: TLS is not supported yet; use http://host:port", s)
+		default:
+			return "", fmt.Errorf("danube: address %q: scheme %q; want http://host:port", s, u.Scheme)
+		}
+		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+			return "", fmt.Errorf("danube: address %q: only http://host:port is understood", s)
+		}
+		hostport = u.Host
+	}
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil || host == "" || port == "" {
+		return "", fmt.Errorf("danube: address %q: want http://host:port or host:port", s)
+	}
+	return endpoint(net.JoinHostPort(host, port)), nil
+}
+
+// reachable replaces the host of a broker that advertises the address it is bound
+// to (0.0.0.0 or ::) by the host that was dialed to hear of it.
+func (e endpoint) reachable(via endpoint) endpoint {
+	host, port, err := net.SplitHostPort(string(e))
+	if err != nil {
+		return e
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+		return e
+	}
+	viaHost, _, err := net.SplitHostPort(string(via))
+	if err != nil {
+		return e
+	}
+	return endpoint(net.JoinHostPort(viaHost, port))
+}

@@ -1,0 +1,290 @@
+package danube
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// SubscriptionType is how the consumers of a subscription share its messages. The
+// first consumer of a subscription fixes it; the broker lets later ones join
+// whatever they ask for.
+type SubscriptionType int
+
+const (
+	// Exclusive subscriptions have one consumer. Its name owns the subscription for
+	// as long as the topic stays loaded: another name is refused, even when the first
+	// is gone, so the name must be stable.
+	Exclusive SubscriptionType = iota
+	// Shared subscriptions hand each message to the next of their consumers.
+	Shared
+	// Failover subscriptions hand all messages to the consumer that was first; no
+	// other follows it when it leaves (seen on 0.15.1).
+	Failover
+	// KeyShared subscriptions hand all messages of one key to one consumer. A
+	// consumer that is away for 3 s loses what it had in flight, and a backlog comes
+	// at about two messages a second (seen on 0.15.1).
+	KeyShared
+)
+
+func (t SubscriptionType) String() string {
+	return t.wire().String()
+}
+
+func (t SubscriptionType) wire() danubepb.ConsumerRequest_SubscriptionType {
+	return danubepb.ConsumerRequest_SubscriptionType(t)
+}
+
+// ConsumerConfig describes a consumer.
+type ConsumerConfig struct {
+	// Topic is the topic, without a partition's suffix. All its partitions are
+	// consumed. Required.
+	Topic string
+	// Subscription is the subscription's name. A new subscription starts with the
+	// messages that are published after it: there is no earlier start. Required.
+	Subscription string
+	// Name is the consumer's name. A second consumer of the same name in the same
+	// subscription takes the first one's place at once: with Exclusive that is how to
+	// deploy, with Shared names must differ. Required.
+	Name string
+	// Type is the subscription's type. Default: Exclusive.
+	Type SubscriptionType
+	// CreateTopic creates a topic that does not exist, as a reliable one without
+	// partitions. By default the consumer waits until somebody else has made it.
+	CreateTopic bool
+	// Handler, if set, gets each message as it comes, and Receive is not used. It is
+	// called from the goroutine that reads the partition's stream, so one at a time
+	// and in order per partition, concurrently over partitions. It must return soon
+	// and must not wait for an ack: a stream that is not read stops, in the end, all
+	// publishers of its topic.
+	Handler func(*Message)
+	// MaxQueued and MaxQueuedBytes bound what waits for Receive over all partitions;
+	// reading stops where either is reached. Defaults: 10240 and 32 MiB.
+	MaxQueued, MaxQueuedBytes int
+	// AcksInFlight is how many acks of one partition are out at once. The broker has
+	// no cumulative ack, and with one at a time a consumer that does no work at all
+	// loses messages on a busy topic. Default: 10.
+	AcksInFlight int
+	// OnSession, if set, hears of each change of a partition's session, from the
+	// partition's own goroutine; it must not block.
+	OnSession func(SessionEvent)
+}
+
+func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
+	errs := []error{checkTopic(c.Topic), checkName("subscription", c.Subscription), checkName("consumer name", c.Name)}
+	if c.Type < Exclusive || c.Type > KeyShared {
+		errs = append(errs, invalid("subscription type %d", int(c.Type)))
+	}
+	if c.MaxQueued < 0 || c.MaxQueuedBytes < 0 || c.AcksInFlight < 0 {
+		errs = append(errs, invalid("consumer of %s: MaxQueued, MaxQueuedBytes and AcksInFlight must not be negative", c.Topic))
+	}
+	if c.MaxQueued == 0 {
+		c.MaxQueued = 10240
+	}
+	if c.MaxQueuedBytes == 0 {
+		c.MaxQueuedBytes = 32 << 20
+	}
+	if c.AcksInFlight == 0 {
+		c.AcksInFlight = 10
+	}
+	return c, errors.Join(errs...)
+}
+
+// Consumer receives one subscription of one topic. It is safe for concurrent use.
+//
+// Messages of a partition come in the order of their offsets. What the broker
+// sends a second time while it was not settled is handed out once; what comes
+// again after it was acknowledged is acknowledged again and handed to nobody.
+type Consumer struct {
+	client *Client
+	cfg    ConsumerConfig
+	inbox  *inbox
+	parts  map[string]*partition // by the topic on the wire; not changed once made
+
+	ctx    context.Context // ends with the consumer
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu  sync.Mutex
+	err error // why the consumer has failed
+
+	close  sync.Once
+	closed error
+}
+
+// NewConsumer opens a consumer and returns when every partition has its stream. It
+// retries, with backoff, everything that may pass, until ctx ends; that includes a
+// topic that does not exist yet and an Exclusive subscription that another name
+// holds.
+func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.CreateTopic {
+		if err := c.ensureTopic(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	parts, err := c.awaitPartitions(ctx, cfg.Topic, cfg.OnSession, true)
+	if err != nil {
+		return nil, err
+	}
+	con := &Consumer{client: c, cfg: cfg, parts: make(map[string]*partition)}
+	con.ctx, con.cancel = context.WithCancelCause(context.Background())
+	if cfg.Handler == nil {
+		con.inbox = newInbox(cfg.MaxQueued, cfg.MaxQueuedBytes)
+	}
+	for _, n := range parts {
+		p := newPartition(con, n)
+		con.parts[p.topic] = p
+	}
+	if err := c.register(con); err != nil {
+		return nil, err
+	}
+	for _, p := range con.parts {
+		con.wg.Go(p.run)
+	}
+	for _, p := range con.parts {
+		select {
+		case <-p.opened:
+		case <-con.ctx.Done():
+		case <-ctx.Done():
+			con.fail(&Error{Op: "subscribe to", Topic: p.topic, Err: context.Cause(ctx)})
+		}
+		if err := con.Err(); err != nil {
+			con.shut()
+			return nil, err
+		}
+	}
+	return con, nil
+}
+
+// ensureTopic creates a topic that does not exist, by making a producer on it: the
+// broker's client port has no other way.
+func (c *Client) ensureTopic(ctx context.Context, cfg ConsumerConfig) error {
+	parts, err := c.awaitPartitions(ctx, cfg.Topic, cfg.OnSession, false)
+	if err != nil || len(parts) > 0 {
+		return err
+	}
+	p, err := c.NewProducer(ctx, ProducerConfig{Topic: cfg.Topic, Name: cfg.Name, OnSession: cfg.OnSession})
+	if err != nil {
+		return err
+	}
+	return p.Close(ctx)
+}
+
+// Receive returns the next message of any partition, in order within each. It
+// waits until there is one, ctx ends (its cause), or the consumer ends: what was
+// received before that is still handed out first, then ErrClosed after Close, and
+// after a failure its reason, such as ErrTakenOver. With a Handler there is nothing
+// to receive.
+func (c *Consumer) Receive(ctx context.Context) (*Message, error) {
+	if c.inbox == nil {
+		return nil, invalid("Receive on a consumer of %s that has a Handler", c.cfg.Topic)
+	}
+	m, err := c.inbox.pop(ctx)
+	if errors.Is(err, errInboxClosed) {
+		if err := c.Err(); err != nil {
+			return nil, err
+		}
+		return nil, &Error{Op: "receive from", Topic: c.cfg.Topic, Reason: ErrClosed}
+	}
+	return m, err
+}
+
+// Ack acknowledges one message. It only queues: acks go out in the background,
+// several at once, and are repeated until the broker has answered, or until the
+// message comes again. An error means that the message is not this consumer's to
+// acknowledge: received by another one, acknowledged before, or from before the
+// topic's numbering started again.
+func (c *Consumer) Ack(m *Message) error {
+	p := c.parts[m.WireTopic]
+	if p == nil || !p.settle(m, settled) {
+		return &Error{Op: "acknowledge", Topic: m.WireTopic, Reason: ErrInvalid, Err: errNotOurs}
+	}
+	return nil
+}
+
+var errNotOurs = errors.New("no such message waits for it here")
+
+// Nack hands one message back: the broker delivers it again after its own backoff
+// or after delay, whichever is longer (at most 60 s by default), and at the sixth
+// delivery by default blocks the subscription for good. It comes behind what was
+// published after it. On a topic that has gone quiet it may not come before the
+// next publish. For an ordered consumer, trying again in the process is better.
+func (c *Consumer) Nack(ctx context.Context, m *Message, delay time.Duration, reason string) error {
+	p := c.parts[m.WireTopic]
+	if p == nil || !p.settle(m, nacked) {
+		return &Error{Op: "nack", Topic: m.WireTopic, Reason: ErrInvalid, Err: errNotOurs}
+	}
+	return p.nack(ctx, m, delay, reason)
+}
+
+// Flush waits until every ack that can go out was answered. The ack of the highest
+// offset of a partition cannot while a lower one is not settled.
+func (c *Consumer) Flush(ctx context.Context) error {
+	for _, p := range c.parts {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done is closed when the consumer has ended, by Close or by a failure.
+func (c *Consumer) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err is why the consumer has failed, nil while it works and after Close.
+func (c *Consumer) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *Consumer) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.cancel(err)
+	if c.inbox != nil {
+		c.inbox.close()
+	}
+}
+
+// Close stops handing out messages, sends the acks that it can until ctx ends, and
+// ends the consumer's goroutines. What was received and not acknowledged, the
+// broker delivers to the next consumer of the name. Streams are read until the
+// acks are through: one that is not read could hold them up. Calling it again
+// returns the same.
+func (c *Consumer) Close(ctx context.Context) error {
+	c.close.Do(func() {
+		for _, p := range c.parts {
+			p.stopDelivery()
+		}
+		if c.inbox != nil {
+			c.inbox.close()
+		}
+		if c.Err() == nil {
+			c.closed = c.Flush(ctx)
+		}
+		c.shut()
+	})
+	return c.closed
+}
+
+func (c *Consumer) shut() {
+	c.cancel(ErrClosed)
+	c.wg.Wait()
+	for _, p := range c.parts {
+		p.mu.Lock() // whoever is starting an ack worker has started it
+		p.mu.Unlock()
+		p.wg.Wait()
+	}
+	c.client.forget(c)
+}

@@ -1,0 +1,186 @@
+package danube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Errors that callers can tell apart with errors.Is.
+var (
+	// ErrClosed comes from every call on something that was closed.
+	ErrClosed = errors.New("closed")
+	// ErrInvalid: a configuration or an argument cannot be right.
+	ErrInvalid = errors.New("invalid argument")
+	// ErrNotFound: the namespace or topic does not exist and is not going to.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: what exists is not what was asked for, such as a topic of the
+	// other dispatch strategy.
+	ErrConflict = errors.New("conflict with what exists")
+	// ErrPermission: the broker refuses this client the operation.
+	ErrPermission = errors.New("permission denied")
+	// ErrAuth: the broker does not accept the client's credentials, or misses them.
+	ErrAuth = errors.New("not authenticated")
+	// ErrTooLarge: the message with everything around it is over what the broker
+	// takes in one request. Only this message fails.
+	ErrTooLarge = errors.New("message too large")
+	// ErrSchema: the broker refuses the message because of its topic's schema. Only
+	// this message fails.
+	ErrSchema = errors.New("refused by the topic's schema")
+	// ErrTakenOver: another consumer of the same name took the subscription over.
+	// The broker offers no way to share it, so the one that was taken over must yield.
+	ErrTakenOver = errors.New("taken over by another consumer of the same name")
+	// ErrNotSent: the message was not handed to the broker.
+	ErrNotSent = errors.New("not sent")
+	// ErrOutcomeUnknown: the message was handed to the broker, or is about to be, and
+	// nobody waited for the answer: it may be in the topic.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+)
+
+// Error is what an operation on a broker ended with.
+type Error struct {
+	Op     string // such as "publish" or "subscribe"
+	Topic  string // on the wire; empty where there is none
+	Broker string // where it was asked; empty when nobody could be
+	Reason error  // one of this package's sentinels, or nil
+	Err    error  // the cause, usually a gRPC status
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("danube: ")
+	b.WriteString(e.Op)
+	if e.Topic != "" {
+		b.WriteString(" " + e.Topic)
+	}
+	if e.Broker != "" {
+		b.WriteString(" at " + e.Broker)
+	}
+	if e.Reason != nil {
+		b.WriteString(": " + e.Reason.Error())
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives both the reason and the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() []error { return []error{e.Reason, e.Err} }
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("danube: %w: "+format, append([]any{ErrInvalid}, args...)...)
+}
+
+// class says what an error means for the loop that got it.
+type class int
+
+const (
+	classNone      class = iota
+	classTransient       // try again, in the same session
+	classSession         // the session is gone: look the topic up again
+	classMessage         // this message will never be taken; the next one may
+	classFatal           // nothing will help until somebody changes something
+)
+
+// verdict is the reading of one error.
+type verdict struct {
+	class     class
+	reason    error // the sentinel to show, if any
+	ambiguous bool  // the broker may have done it all the same
+}
+
+type rpc int
+
+const (
+	rpcLookup rpc = iota
+	rpcCreateProducer
+	rpcSend
+	rpcSubscribe
+	rpcReceive
+	rpcAck
+)
+
+// judge reads an error of the broker. Codes alone do not tell: the broker answers
+// PERMISSION_DENIED for everything that goes wrong with a publish, and UNAVAILABLE
+// for a namespace that will never be there. The fragments are those of 0.15.1.
+func judge(op rpc, err error) verdict {
+	s, _ := status.FromError(err)
+	text := s.Message()
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch s.Code() {
+	case codes.OK:
+		return verdict{}
+	case codes.Unauthenticated:
+		return verdict{class: classFatal, reason: ErrAuth}
+	case codes.Unimplemented:
+		return verdict{class: classFatal, reason: ErrInvalid}
+	case codes.Unavailable:
+		if has("find the namespace") {
+			return verdict{class: classFatal, reason: ErrNotFound}
+		}
+		return verdict{class: classSession, ambiguous: !has("while dialing", "redo the")}
+	case codes.NotFound:
+		if op == rpcCreateProducer {
+			return verdict{class: classFatal, reason: ErrNotFound} // creation of topics is off
+		}
+		return verdict{class: classSession, reason: ErrNotFound}
+	case codes.InvalidArgument:
+		if op == rpcSend {
+			return verdict{class: classMessage, reason: ErrTooLarge}
+		}
+		return verdict{class: classFatal, reason: ErrInvalid}
+	case codes.OutOfRange:
+		if op == rpcSend {
+			return verdict{class: classMessage, reason: ErrTooLarge}
+		}
+	case codes.AlreadyExists:
+		if has("partitioned topic") {
+			return verdict{class: classFatal, reason: ErrConflict}
+		}
+		return verdict{class: classSession} // two clients created the topic at once
+	case codes.FailedPrecondition:
+		return verdict{class: classFatal, reason: ErrConflict}
+	case codes.PermissionDenied:
+		return judgePermission(op, has)
+	case codes.ResourceExhausted:
+		return verdict{class: classTransient}
+	}
+	return verdict{class: classSession, ambiguous: true}
+}
+
+func judgePermission(op rpc, has func(...string) bool) verdict {
+	switch {
+	case has("no binding grants"):
+		return verdict{class: classFatal, reason: ErrPermission}
+	case op == rpcSend && has("Unable to publish the message"):
+		switch {
+		case has("draining or closed", "not found in registry", "not attached to topic"):
+			return verdict{class: classSession}
+		case has("chema", "alidation"):
+			return verdict{class: classMessage, reason: ErrSchema}
+		}
+		return verdict{class: classTransient, ambiguous: true}
+	case op == rpcSubscribe || op == rpcCreateProducer:
+		// Limits and an Exclusive subscription that another name holds: both may pass.
+		return verdict{class: classTransient, reason: ErrPermission}
+	}
+	return verdict{class: classFatal, reason: ErrPermission}
+}
+
+// ownContext reports that err is the caller's own context ending, never to be
+// retried.
+func ownContext(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() != nil
+}

@@ -1,0 +1,335 @@
+package danube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+	"github.com/danube-messaging/danube-connect-go/internal/retry"
+)
+
+// maxRequest is the most that a broker takes in one request, everything included.
+const maxRequest = 4 << 20
+
+// lane publishes to one partition: one goroutine, one send outstanding, the
+// message at the head repeated until it is settled.
+type lane struct {
+	p         *Producer
+	topic     string // on the wire
+	partition int32
+	name      string
+	queue     *sendQueue
+	wait      *retry.Backoff
+
+	ctx    context.Context // ends when the lane must give up
+	cancel context.CancelCauseFunc
+	opened chan struct{} // closed at the first session, or when the lane has failed
+	ended  chan struct{} // closed when the goroutine is gone
+
+	mu     sync.Mutex
+	err    error // the lane has failed: nothing can be sent any more
+	isOpen bool
+	left   int // messages that ended without having been published
+
+	// The rest belongs to the lane's goroutine.
+	sess     *session
+	requests uint64
+	watch    watchdog
+	msg      danubepb.StreamMessage
+	id       danubepb.MsgID
+	resp     danubepb.MessageResponse
+}
+
+func newLane(p *Producer, partition int32) *lane {
+	l := &lane{
+		p: p, topic: p.cfg.Topic, partition: partition, name: p.cfg.Name,
+		queue:  newSendQueue(p.cfg.MaxPending, p.cfg.MaxPendingBytes),
+		wait:   p.client.backoff(),
+		opened: make(chan struct{}),
+		ended:  make(chan struct{}),
+		// Numbers of two runs of one producer do not meet: the high half is the time.
+		requests: uint64(time.Now().Unix()) << 32,
+	}
+	if partition != NoPartition {
+		l.topic = partitionTopic(p.cfg.Topic, partition)
+		l.name = fmt.Sprintf("%s-%d", p.cfg.Name, partition)
+	}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	return l
+}
+
+func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error)) error {
+	if err := l.failure(); err != nil {
+		return err
+	}
+	ok, err := l.queue.push(ctx, pending{m, done})
+	if err != nil {
+		return &Error{Op: "publish", Topic: l.topic, Reason: ErrNotSent, Err: err}
+	}
+	if !ok {
+		if err := l.failure(); err != nil {
+			return err
+		}
+		return &Error{Op: "publish", Topic: l.topic, Reason: ErrClosed}
+	}
+	return nil
+}
+
+func (l *lane) run() {
+	defer close(l.ended)
+	defer l.dropSession(ErrClosed)
+	defer l.watch.stop()
+	if err := l.ensureSession(); err != nil {
+		l.fail(err)
+	}
+	for {
+		it, ok, done := l.queue.pop()
+		if ok {
+			l.publish(it)
+			continue
+		}
+		if done {
+			return
+		}
+		var lost <-chan struct{}
+		if l.sess != nil {
+			lost = l.sess.ctx.Done()
+		}
+		select {
+		case <-l.queue.ready:
+		case <-lost:
+			// Nothing to send, but readiness should not wait for the next message.
+			l.dropSession(context.Cause(l.sess.ctx))
+			if err := l.ensureSession(); err != nil {
+				l.fail(err)
+			}
+		}
+	}
+}
+
+// publish settles one message.
+func (l *lane) publish(it pending) {
+	l.requests++
+	r := Receipt{Topic: l.topic, Partition: l.partition, RequestID: l.requests}
+	if err := l.prepare(it.m); err != nil {
+		it.done(r, err)
+		return
+	}
+	for {
+		if err := l.ensureSession(); err != nil {
+			l.fail(err)
+			l.giveUp(it, r, err)
+			return
+		}
+		r.Attempts++
+		err := l.send()
+		if err == nil {
+			l.wait.Reset()
+			it.done(r, nil)
+			return
+		}
+		v := judge(rpcSend, err)
+		r.Ambiguous = r.Ambiguous || v.ambiguous
+		failed := &Error{Op: "publish", Topic: l.topic, Broker: string(l.sess.at.dial), Reason: v.reason, Err: err}
+		switch v.class {
+		case classMessage:
+			it.done(r, failed)
+			return
+		case classFatal:
+			l.fail(failed)
+			it.done(r, failed)
+			return
+		case classSession:
+			l.dropSession(failed)
+		}
+		if !sleep(l.ctx, l.wait.Next()) {
+			l.giveUp(it, r, context.Cause(l.ctx))
+			return
+		}
+	}
+}
+
+// prepare fills the request that all attempts send.
+func (l *lane) prepare(m *Outgoing) error {
+	published := m.PublishTime
+	if published.IsZero() {
+		published = time.Now()
+	}
+	l.id.TopicName = l.topic
+	l.msg.RequestId = l.requests
+	l.msg.MsgId = &l.id
+	l.msg.Payload = m.Payload
+	l.msg.PublishTime = uint64(published.UnixMilli())
+	l.msg.ProducerName = l.name
+	l.msg.Attributes = m.Attributes
+	l.msg.RoutingKey = nil
+	if m.Key != "" {
+		l.msg.RoutingKey = &m.Key
+	}
+	// Most messages are far below the limit and need no exact count.
+	if len(m.Payload) > maxRequest/2 || len(m.Attributes) > 0 {
+		const envelope = 1024 // what the session adds: ids and the broker's address
+		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
+			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge,
+				Err: fmt.Errorf("%d bytes with everything around the payload of %d, the broker takes %d in one request", n, len(m.Payload), maxRequest)}
+		}
+	}
+	return nil
+}
+
+var sendOptions = []grpc.CallOption{grpc.StaticMethod()}
+
+func (l *lane) send() error {
+	l.id.ProducerId = l.sess.id
+	l.id.BrokerAddr = l.sess.at.broker
+	// The session's context is not the call's: a session that ends while a send is
+	// out must not cancel it.
+	ctx := l.watch.arm(l.ctx, l.sess.at, l.p.client.cfg.Timeouts.Send)
+	err := l.sess.conn.Invoke(ctx, danubepb.ProducerService_SendMessage_FullMethodName, &l.msg, &l.resp, sendOptions...)
+	return l.watch.disarm(err)
+}
+
+// ensureSession returns when the lane has a session; an error is for good.
+func (l *lane) ensureSession() error {
+	for l.sess == nil || l.sess.ctx.Err() != nil {
+		if l.sess != nil {
+			l.dropSession(context.Cause(l.sess.ctx))
+		}
+		if err := l.failure(); err != nil {
+			return err
+		}
+		sess, err := l.createProducer()
+		if err == nil {
+			l.sess = sess
+			l.p.client.log.Info("danube: producer ready", "topic", l.topic, "producer", l.name, "broker", string(sess.at.dial))
+			l.report(Ready, nil)
+			l.markOpened()
+			return nil
+		}
+		if l.ctx.Err() != nil {
+			return context.Cause(l.ctx)
+		}
+		v := judgeWrapped(rpcCreateProducer, err)
+		if v.class == classFatal {
+			return err
+		}
+		l.report(Connecting, err)
+		d := l.wait.Next()
+		l.p.client.log.Warn("danube: no producer yet", "topic", l.topic, "producer", l.name, "retry_in", d, "error", err)
+		if !sleep(l.ctx, d) {
+			return context.Cause(l.ctx)
+		}
+	}
+	return nil
+}
+
+// createProducer is one attempt at a session.
+func (l *lane) createProducer() (*session, error) {
+	c := l.p.client
+	at, err := c.router.lookup(l.ctx, l.topic)
+	if err != nil && !errors.Is(err, errUnknownTopic) {
+		return nil, err
+	}
+	conn, err := c.conn(at.dial)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(at.context(l.ctx), c.cfg.Timeouts.Control)
+	defer cancel()
+	resp, err := danubepb.NewProducerServiceClient(conn).CreateProducer(ctx, &danubepb.ProducerRequest{
+		ProducerName:     l.name,
+		TopicName:        l.topic,
+		DispatchStrategy: l.p.cfg.Dispatch.wire(),
+	})
+	if err != nil {
+		v := judge(rpcCreateProducer, err)
+		return nil, &Error{Op: "create producer", Topic: l.topic, Broker: string(at.dial), Reason: v.reason, Err: err}
+	}
+	return c.newSession(l.ctx, danubepb.HealthCheckRequest_Producer, l.topic, at, conn, resp.GetProducerId()), nil
+}
+
+func (l *lane) dropSession(cause error) {
+	if l.sess == nil {
+		return
+	}
+	l.sess.end(cause)
+	l.sess = nil
+	if !errors.Is(cause, ErrClosed) {
+		l.p.client.log.Warn("danube: producer lost its session", "topic", l.topic, "producer", l.name, "error", cause)
+		l.report(Connecting, cause)
+	}
+}
+
+// giveUp ends a message that cannot be waited for any longer.
+func (l *lane) giveUp(it pending, r Receipt, cause error) {
+	reason := ErrNotSent
+	if r.Attempts > 0 && r.Ambiguous {
+		reason = ErrOutcomeUnknown
+	}
+	l.mu.Lock()
+	l.left++
+	l.mu.Unlock()
+	it.done(r, &Error{Op: "publish", Topic: l.topic, Reason: reason, Err: cause})
+}
+
+// fail makes every further send end with err.
+func (l *lane) fail(err error) {
+	l.mu.Lock()
+	first := l.err == nil
+	if first {
+		l.err = err
+	}
+	l.mu.Unlock()
+	l.queue.close()
+	l.cancel(err)
+	l.markOpened()
+	if first && !errors.Is(err, ErrClosed) {
+		l.report(Failed, err)
+	}
+}
+
+func (l *lane) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *lane) markOpened() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.isOpen {
+		l.isOpen = true
+		close(l.opened)
+	}
+}
+
+func (l *lane) report(s SessionState, err error) {
+	if l.p.cfg.OnSession != nil {
+		l.p.cfg.OnSession(SessionEvent{Topic: l.topic, Partition: l.partition, State: s, Err: err})
+	}
+}
+
+// close publishes what was accepted, at most until ctx ends.
+func (l *lane) close(ctx context.Context) error {
+	l.queue.close()
+	select {
+	case <-l.ended:
+	case <-ctx.Done():
+		l.cancel(&Error{Op: "close producer", Topic: l.topic, Reason: ErrClosed, Err: context.Cause(ctx)})
+		<-l.ended
+	}
+	l.cancel(ErrClosed)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left > 0 {
+		return &Error{Op: "close producer", Topic: l.topic, Reason: ErrOutcomeUnknown,
+			Err: fmt.Errorf("%d messages were not published before the deadline", l.left)}
+	}
+	return nil
+}

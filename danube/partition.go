@@ -1,0 +1,218 @@
+package danube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// partition consumes one topic on the wire: one goroutine that gets a session,
+// reads its stream until it ends, and gets the next.
+type partition struct {
+	c      *Consumer
+	topic  string // on the wire
+	number int32
+	opened chan struct{} // closed at the first open stream
+	once   sync.Once
+
+	wg sync.WaitGroup // ack workers
+
+	mu        sync.Mutex
+	tracker   tracker
+	sess      *session // nil between sessions: acks wait
+	workers   int
+	pausing   bool          // a failed ack makes the next ones wait a little
+	discard   bool          // closing: what still comes is for the next consumer
+	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
+	ackErrors int           // in a row
+}
+
+func newPartition(c *Consumer, number int32) *partition {
+	p := &partition{c: c, topic: c.cfg.Topic, number: number, opened: make(chan struct{})}
+	if number != NoPartition {
+		p.topic = partitionTopic(c.cfg.Topic, number)
+	}
+	return p
+}
+
+// healthyAfter is how long a session without messages must last to count as good:
+// an open stream proves nothing, the broker's errors come with the first read.
+const healthyAfter = 10 * time.Second
+
+func (p *partition) run() {
+	wait := p.c.client.backoff()
+	for {
+		start := time.Now()
+		worked, err := p.session()
+		if p.c.ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, ErrTakenOver) || judgeWrapped(rpcSubscribe, err).class == classFatal {
+			p.report(Failed, err)
+			p.c.fail(err)
+			return
+		}
+		if worked || time.Since(start) >= healthyAfter {
+			wait.Reset()
+		}
+		p.report(Connecting, err)
+		d := wait.Next()
+		p.c.client.log.Warn("danube: consumer without a session", "topic", p.topic, "subscription", p.c.cfg.Subscription, "retry_in", d, "error", err)
+		if !sleep(p.c.ctx, d) {
+			return
+		}
+	}
+}
+
+// session runs one session to its end. worked means that it brought a message.
+func (p *partition) session() (worked bool, err error) {
+	c := p.c.client
+	at, err := c.router.lookup(p.c.ctx, p.topic)
+	if err != nil {
+		return false, err
+	}
+	conn, err := c.conn(at.dial)
+	if err != nil {
+		return false, err
+	}
+	id, err := p.subscribe(conn, at)
+	if err != nil {
+		return false, err
+	}
+	// From here on the broker counts us as reading: the stream must follow at once.
+	sess := c.newSession(p.c.ctx, danubepb.HealthCheckRequest_Consumer, p.topic, at, conn, id)
+	defer func() { sess.end(err) }()
+	stream, err := danubepb.NewConsumerServiceClient(conn).ReceiveMessages(sess.ctx, &danubepb.ReceiveRequest{ConsumerId: id})
+	if err != nil {
+		return false, p.wrap("receive from", at, rpcReceive, err)
+	}
+	c.log.Info("danube: consumer ready", "topic", p.topic, "subscription", p.c.cfg.Subscription, "consumer", p.c.cfg.Name, "broker", string(at.dial))
+	p.startAcks(sess)
+	defer p.stopAcks()
+	p.report(Ready, nil)
+	p.once.Do(func() { close(p.opened) })
+
+	worked, err = p.read(stream)
+	if sess.ctx.Err() != nil {
+		return worked, context.Cause(sess.ctx)
+	}
+	if errors.Is(err, io.EOF) {
+		return worked, p.ended(sess)
+	}
+	return worked, p.wrap("receive from", at, rpcReceive, err)
+}
+
+func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64, error) {
+	ctx, cancel := context.WithTimeout(at.context(p.c.ctx), p.c.client.cfg.Timeouts.Control)
+	defer cancel()
+	resp, err := danubepb.NewConsumerServiceClient(conn).Subscribe(ctx, &danubepb.ConsumerRequest{
+		TopicName:        p.topic,
+		ConsumerName:     p.c.cfg.Name,
+		Subscription:     p.c.cfg.Subscription,
+		SubscriptionType: p.c.cfg.Type.wire(),
+	})
+	if err != nil {
+		return 0, p.wrap("subscribe to", at, rpcSubscribe, err)
+	}
+	return resp.GetConsumerId(), nil
+}
+
+func (p *partition) wrap(op string, at target, kind rpc, err error) error {
+	return &Error{Op: op, Topic: p.topic, Broker: string(at.dial), Reason: judge(kind, err).reason, Err: err}
+}
+
+// ended reads a stream that ended without an error. The broker ends it so when the
+// topic leaves, and when another consumer of our name takes over; in the second
+// case our id, which is then the other's too, stays alive.
+func (p *partition) ended(sess *session) error {
+	for i := range 2 {
+		if i > 0 && !sleep(p.c.ctx, time.Second) {
+			return context.Cause(p.c.ctx)
+		}
+		if open, err := sess.alive(p.c.ctx); err != nil || !open {
+			return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Err: errStreamEnded}
+		}
+	}
+	return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Reason: ErrTakenOver}
+}
+
+var errStreamEnded = errors.New("the broker ended the stream")
+
+// read hands out what a stream brings until it ends.
+func (p *partition) read(stream grpc.ServerStreamingClient[danubepb.StreamMessage]) (worked bool, err error) {
+	var in danubepb.StreamMessage // used again: what it refers to is new each time
+	for {
+		if err := stream.RecvMsg(&in); err != nil {
+			return worked, err
+		}
+		if in.GetMsgId() == nil {
+			return worked, fmt.Errorf("a message without an id came, which cannot be acknowledged")
+		}
+		worked = true
+		p.accept(&in)
+	}
+}
+
+func (p *partition) accept(in *danubepb.StreamMessage) {
+	offset := in.GetMsgId().GetTopicOffset()
+	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
+	p.mu.Lock()
+	if p.discard {
+		p.tracker.saw(offset)
+		p.work()
+		p.mu.Unlock()
+		return
+	}
+	before := p.tracker.highest
+	how := p.tracker.received(offset, id)
+	p.work() // a higher offset releases the ack that waited, a copy needs one again
+	p.mu.Unlock()
+	if how == renumber {
+		p.c.client.log.Error("danube: the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
+			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset, "highest_before", before)
+	}
+	if how == repeated {
+		return
+	}
+	m := p.message(in)
+	if p.c.cfg.Handler != nil {
+		p.c.cfg.Handler(m)
+	} else {
+		p.c.inbox.push(p.c.ctx, m)
+	}
+}
+
+func (p *partition) message(in *danubepb.StreamMessage) *Message {
+	m := &Message{
+		Topic:        p.c.cfg.Topic,
+		WireTopic:    p.topic,
+		Partition:    p.number,
+		Offset:       in.MsgId.TopicOffset,
+		ProducerID:   in.MsgId.ProducerId,
+		ProducerName: in.ProducerName,
+		RequestID:    in.RequestId,
+		BrokerAddr:   in.MsgId.BrokerAddr,
+		PublishTime:  time.UnixMilli(int64(in.PublishTime)),
+		Payload:      in.Payload,
+		Attributes:   in.Attributes,
+		Key:          in.GetRoutingKey(),
+		Subscription: p.c.cfg.Subscription,
+	}
+	if in.SchemaId != nil {
+		m.Schema = &SchemaID{ID: *in.SchemaId, Version: in.GetSchemaVersion()}
+	}
+	return m
+}
+
+func (p *partition) report(s SessionState, err error) {
+	if p.c.cfg.OnSession != nil {
+		p.c.cfg.OnSession(SessionEvent{Topic: p.topic, Partition: p.number, State: s, Err: err})
+	}
+}

@@ -1,0 +1,213 @@
+package danube
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// ProducerConfig describes a producer.
+type ProducerConfig struct {
+	// Topic is the topic, without a partition's suffix. Required.
+	Topic string
+	// Name is the producer's name; on a partitioned topic the partition's number is
+	// added to it. It should be stable over restarts: the broker never forgets a
+	// name while the topic is loaded. Required.
+	Name string
+	// Dispatch must be the topic's own; a topic that does not exist is created with
+	// it. Default: Reliable.
+	Dispatch Dispatch
+	// Partitions is how many partitions the topic has, created where missing. 0 asks
+	// the broker, and creates a topic without partitions where it knows none.
+	Partitions int
+	// MaxPending is how many messages one partition holds that are not answered for
+	// yet; Send and SendAsync wait for room. Default: 1024.
+	MaxPending int
+	// MaxPendingBytes bounds the same by payload. One message always fits.
+	// Default: 16 MiB.
+	MaxPendingBytes int
+	// OnSession, if set, hears of each change of a partition's session. It is called
+	// from the partition's own goroutine and must not block.
+	OnSession func(SessionEvent)
+}
+
+func (c ProducerConfig) withDefaults() (ProducerConfig, error) {
+	errs := []error{checkTopic(c.Topic), checkName("producer name", c.Name)}
+	if c.Partitions < 0 {
+		errs = append(errs, invalid("producer of %s: %d partitions", c.Topic, c.Partitions))
+	}
+	if c.MaxPending < 0 || c.MaxPendingBytes < 0 {
+		errs = append(errs, invalid("producer of %s: MaxPending and MaxPendingBytes must not be negative", c.Topic))
+	}
+	if c.MaxPending == 0 {
+		c.MaxPending = 1024
+	}
+	if c.MaxPendingBytes == 0 {
+		c.MaxPendingBytes = 16 << 20
+	}
+	return c, errors.Join(errs...)
+}
+
+// Producer publishes to one topic. It is safe for concurrent use. Per partition,
+// messages are published in the order in which they were accepted, one at a time:
+// a broker orders nothing beyond one outstanding send.
+type Producer struct {
+	client *Client
+	cfg    ProducerConfig
+	lanes  []*lane
+	turn   atomic.Uint64
+	close  sync.Once
+	closed error
+}
+
+// NewProducer opens a producer and returns when it has a session on every
+// partition. It retries, with backoff, everything that may pass, until ctx ends.
+func (c *Client) NewProducer(ctx context.Context, cfg ProducerConfig) (*Producer, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := c.producerPartitions(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &Producer{client: c, cfg: cfg}
+	for _, n := range parts {
+		p.lanes = append(p.lanes, newLane(p, n))
+	}
+	if err := c.register(p); err != nil {
+		return nil, err
+	}
+	for _, l := range p.lanes {
+		go l.run()
+	}
+	for _, l := range p.lanes {
+		select {
+		case <-l.opened:
+		case <-ctx.Done():
+			l.fail(&Error{Op: "create producer", Topic: l.topic, Err: context.Cause(ctx)})
+		}
+		if err := l.failure(); err != nil {
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = p.Close(ended) // nothing was accepted, so nothing is lost
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// producerPartitions finds the partitions to publish to, asking until somebody
+// answers.
+func (c *Client) producerPartitions(ctx context.Context, cfg ProducerConfig) ([]int32, error) {
+	if cfg.Partitions > 0 {
+		parts := make([]int32, cfg.Partitions)
+		for i := range parts {
+			parts[i] = int32(i)
+		}
+		return parts, nil
+	}
+	parts, err := c.awaitPartitions(ctx, cfg.Topic, cfg.OnSession, false)
+	if err == nil && len(parts) == 0 {
+		parts = []int32{NoPartition}
+	}
+	return parts, err
+}
+
+// awaitPartitions lists a topic's partitions, with backoff until a broker answers
+// and, where the topic must exist, until it does.
+func (c *Client) awaitPartitions(ctx context.Context, topic string, report func(SessionEvent), mustExist bool) ([]int32, error) {
+	wait := c.backoff()
+	for {
+		parts, err := c.router.partitions(ctx, topic)
+		if err == nil && len(parts) == 0 && mustExist {
+			err = &Error{Op: "subscribe to", Topic: topic, Reason: ErrNotFound, Err: errors.New("the topic does not exist yet")}
+		}
+		if err == nil {
+			return parts, nil
+		}
+		if report != nil {
+			report(SessionEvent{Topic: topic, Partition: NoPartition, State: Connecting, Err: err})
+		}
+		var e *Error
+		if errors.As(err, &e) && (errors.Is(e.Reason, ErrClosed) || e.Err != nil && !errors.Is(e.Reason, ErrNotFound) && judge(rpcLookup, e.Err).class == classFatal) {
+			return nil, err
+		}
+		d := wait.Next()
+		c.log.Warn("danube: no answer about a topic's partitions yet", "topic", topic, "retry_in", d, "error", err)
+		if !sleep(ctx, d) {
+			return nil, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// Partitions returns the number of partitions, 1 for a topic without any.
+func (p *Producer) Partitions() int { return len(p.lanes) }
+
+// Send publishes one message and returns when the broker has it. The broker has it
+// in memory then; it writes to disk later (up to 5 s by default), so a broker that
+// is killed may still lose it.
+//
+// An attempt that fails for a reason that may pass is repeated with the same
+// request id until it succeeds or the producer is closed, and later messages of
+// the partition wait behind it. Errors: ErrNotSent when ctx ended before the
+// message was accepted; ErrOutcomeUnknown when it ended after, and then the
+// message is still published; ErrTooLarge and ErrSchema for a message that will
+// never be taken; everything else means that the producer as a whole has failed.
+func (p *Producer) Send(ctx context.Context, m *Outgoing) (Receipt, error) {
+	type result struct {
+		r   Receipt
+		err error
+	}
+	done := make(chan result, 1)
+	if err := p.SendAsync(ctx, m, func(r Receipt, err error) { done <- result{r, err} }); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case res := <-done:
+		return res.r, res.err
+	case <-ctx.Done():
+		return Receipt{}, &Error{Op: "publish", Topic: p.cfg.Topic, Reason: ErrOutcomeUnknown, Err: context.Cause(ctx)}
+	}
+}
+
+// SendAsync accepts a message for publishing and returns; it waits only for room
+// (MaxPending, MaxPendingBytes), at most until ctx ends, which is ErrNotSent.
+// After nil, done is called exactly once, from the partition's goroutine, in the
+// order of acceptance, with what Send would return; it must not block. After an
+// error, done is not called and the message is not published.
+func (p *Producer) SendAsync(ctx context.Context, m *Outgoing, done func(Receipt, error)) error {
+	if m == nil || done == nil {
+		return invalid("SendAsync to %s: message and done are both required", p.cfg.Topic)
+	}
+	return p.lane(m.Key).accept(ctx, m, done)
+}
+
+func (p *Producer) lane(key string) *lane {
+	switch {
+	case len(p.lanes) == 1:
+		return p.lanes[0]
+	case key != "":
+		return p.lanes[keyPartition(key, len(p.lanes))]
+	}
+	return p.lanes[(p.turn.Add(1)-1)%uint64(len(p.lanes))]
+}
+
+// Close stops taking messages, publishes what was accepted, and ends the
+// producer's goroutines. When ctx ends first, the rest fails: what was not handed
+// to the broker with ErrNotSent, what was with ErrOutcomeUnknown; Close then says
+// so. Calling it again returns the same.
+func (p *Producer) Close(ctx context.Context) error {
+	p.close.Do(func() {
+		errs := make([]error, len(p.lanes))
+		var wg sync.WaitGroup
+		for i, l := range p.lanes {
+			wg.Go(func() { errs[i] = l.close(ctx) })
+		}
+		wg.Wait()
+		p.client.forget(p)
+		p.closed = errors.Join(errs...)
+	})
+	return p.closed
+}
