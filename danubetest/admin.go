@@ -1,0 +1,150 @@
+package danubetest
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	adminpb "github.com/danube-messaging/danube-connect-go/internal/pb/adminpb"
+)
+
+// The admin services, on the same port as the others. What is not here is answered
+// UNIMPLEMENTED.
+
+// brokerID is the id of the only broker.
+const brokerID = "1"
+
+type topicAdmin struct {
+	adminpb.UnimplementedTopicAdminServer
+	b *Broker
+}
+
+type namespaceAdmin struct {
+	adminpb.UnimplementedNamespaceAdminServer
+	b *Broker
+}
+
+// errAdmin is how the admin service answers every failure: NOT_FOUND, with the status
+// it came from as text.
+func errAdmin(what string, err error) error {
+	return status.Errorf(codes.NotFound, "Unable to %s: %s", what, status.Convert(err).Message())
+}
+
+func adminDispatch(d adminpb.DispatchStrategy) Dispatch {
+	if d == adminpb.DispatchStrategy_NonReliable {
+		return NonReliable
+	}
+	return Reliable
+}
+
+// CreateTopic creates one topic. Every failure is NOT_FOUND, also when it exists.
+func (s *topicAdmin) CreateTopic(ctx context.Context, req *adminpb.NewTopicRequest) (*adminpb.TopicResponse, error) {
+	in := Call{Method: MethodCreateTopic, Topic: req.GetName()}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		if _, err := c.addTopic(req.GetName(), adminDispatch(req.GetDispatchStrategy())); err != nil {
+			return errAdmin("create the topic "+req.GetName(), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &adminpb.TopicResponse{Success: true}, nil
+}
+
+// CreatePartitionedTopic creates the partitions of a topic, up to the first that
+// fails. Every failure is NOT_FOUND.
+func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.PartitionedTopicRequest) (*adminpb.TopicResponse, error) {
+	in := Call{Method: MethodCreatePartitionedTopic, Topic: req.GetBaseName()}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		for i := range req.GetPartitions() {
+			if _, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy())); err != nil {
+				return errAdmin("create the partitioned topic "+req.GetBaseName(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &adminpb.TopicResponse{Success: true}, nil
+}
+
+// DeleteTopic deletes a topic, or all partitions behind a base name. NOT_FOUND when
+// there is none, and for the name of a single partition.
+func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest) (*adminpb.TopicResponse, error) {
+	in := Call{Method: MethodDeleteTopic, Topic: req.GetName()}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		topics := c.find(req.GetName())
+		if strings.Contains(req.GetName(), "-part-") || len(topics) == 0 {
+			return errAdmin("delete the topic "+req.GetName(), errNoTopic(req.GetName()))
+		}
+		for _, t := range topics {
+			c.deleteTopic(t)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &adminpb.TopicResponse{Success: true}, nil
+}
+
+// ListNamespaceTopics lists the topics of a namespace by name.
+func (s *topicAdmin) ListNamespaceTopics(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.TopicInfoListResponse, error) {
+	resp := new(adminpb.TopicInfoListResponse)
+	in := Call{Method: MethodListNamespaceTopics}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		for _, t := range c.sorted() {
+			if ns, _ := splitTopic(t.name); ns == req.GetName() {
+				resp.Topics = append(resp.Topics, &adminpb.TopicInfo{Name: t.name, BrokerId: brokerID, Delivery: t.dispatch.String()})
+			}
+		}
+		slices.SortFunc(resp.Topics, func(a, b *adminpb.TopicInfo) int { return strings.Compare(a.GetName(), b.GetName()) })
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// DescribeTopic tells about one topic. NOT_FOUND when there is none.
+func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTopicRequest) (*adminpb.DescribeTopicResponse, error) {
+	resp := &adminpb.DescribeTopicResponse{Name: req.GetName(), BrokerId: brokerID}
+	in := Call{Method: MethodDescribeTopic, Topic: req.GetName()}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		t := c.topics[req.GetName()]
+		if t == nil {
+			return errAdmin("describe the topic", errNoTopic(req.GetName()))
+		}
+		resp.Delivery = t.dispatch.String()
+		for _, sub := range t.subs {
+			resp.Subscriptions = append(resp.Subscriptions, sub.name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// CreateNamespace creates a namespace. NOT_FOUND when it exists.
+func (s *namespaceAdmin) CreateNamespace(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.NamespaceResponse, error) {
+	in := Call{Method: MethodCreateNamespace}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		if c.namespaces[req.GetName()] {
+			return status.Errorf(codes.NotFound, "Unable to create the namespace: namespace %s already exists", req.GetName())
+		}
+		c.namespaces[req.GetName()] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &adminpb.NamespaceResponse{Success: true}, nil
+}

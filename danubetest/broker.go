@@ -1,0 +1,129 @@
+package danubetest
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Broker is one broker. All methods may be called from any goroutine; what they
+// return is a copy. Make one with [Run] or [New].
+//
+// Its state belongs to one goroutine, the loop: requests and methods hand it
+// functions to run and wait for them. The loop never waits for anything else.
+type Broker struct {
+	cfg   config
+	log   *slog.Logger
+	net   *network
+	fatal func(error) // what a mistake in the use of the package does
+
+	tasks chan task
+	quit  chan struct{}
+	gone  chan struct{} // closed when the loop has ended
+	dones sync.Pool     // of chan struct{}; per broker, because channels belong to a synctest bubble
+
+	core  *core
+	after sync.Mutex // guards core once the loop is gone
+
+	closing sync.Once
+}
+
+// task is one function for the loop; done gets a value when it has run.
+type task struct {
+	run  func(*core)
+	done chan struct{}
+}
+
+// New starts a broker for a program. In tests use [Run].
+func New(opts ...Option) (*Broker, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{
+		cfg:   cfg,
+		log:   cfg.logger,
+		fatal: func(err error) { panic(err) },
+		tasks: make(chan task, 64),
+		quit:  make(chan struct{}),
+		gone:  make(chan struct{}),
+	}
+	b.dones.New = func() any { return make(chan struct{}, 1) }
+	b.core = newCore(&b.cfg)
+	var errs []error
+	for _, t := range cfg.topics {
+		errs = append(errs, b.core.createTopic(t.name, t.cfg))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	b.net, err = newNetwork(b)
+	if err != nil {
+		return nil, err
+	}
+	go b.loop()
+	b.net.serve()
+	b.log.Debug("broker started", "url", b.URL())
+	return b, nil
+}
+
+// loop runs tasks and alarms, one at a time.
+func (b *Broker) loop() {
+	defer close(b.gone)
+	c := b.core
+	defer c.alarms.timer.Stop()
+	for {
+		select {
+		case t := <-b.tasks:
+			b.run(t)
+		case <-c.alarms.timer.C:
+			c.now = time.Now()
+			c.alarms.run(c.now)
+			c.notify()
+		case <-b.quit:
+			return
+		}
+	}
+}
+
+func (b *Broker) run(t task) {
+	b.core.now = time.Now()
+	t.run(b.core)
+	b.core.notify()
+	t.done <- struct{}{}
+}
+
+// do runs f in the loop and returns when it has run. Once the broker is closed it
+// runs f here, so that what is left can still be looked at.
+func (b *Broker) do(f func(*core)) {
+	t := task{f, b.dones.Get().(chan struct{})}
+	select {
+	case b.tasks <- t:
+	case <-b.gone:
+		b.after.Lock()
+		b.run(t)
+		b.after.Unlock()
+	}
+	select {
+	case <-t.done:
+	case <-b.gone:
+		b.runLeftovers()
+		<-t.done
+	}
+	b.dones.Put(t.done)
+}
+
+// runLeftovers runs the tasks that were handed over while the loop ended.
+func (b *Broker) runLeftovers() {
+	b.after.Lock()
+	defer b.after.Unlock()
+	for {
+		select {
+		case t := <-b.tasks:
+			b.run(t)
+		default:
+			return
+		}
+	}
+}

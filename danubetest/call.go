@@ -1,0 +1,213 @@
+package danubetest
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// requestLimit is the largest request that the broker takes, in bytes on the wire.
+const requestLimit = 4 << 20
+
+// Method names what a client can ask of the broker, for faults, waits and the log of
+// calls.
+type Method int
+
+// The methods. MethodDelivery is none: it stands for one message going out on an
+// open stream.
+const (
+	MethodCreateProducer Method = iota + 1
+	MethodSendMessage
+	MethodSubscribe
+	MethodReceiveMessages
+	MethodAck
+	MethodNack
+	MethodTopicLookup
+	MethodTopicPartitions
+	MethodHealthCheck
+	MethodCreateTopic
+	MethodCreatePartitionedTopic
+	MethodDeleteTopic
+	MethodListNamespaceTopics
+	MethodDescribeTopic
+	MethodCreateNamespace
+	MethodDelivery
+
+	methods = int(MethodDelivery) + 1
+)
+
+var methodNames = [methods]string{
+	"none", "CreateProducer", "SendMessage", "Subscribe", "ReceiveMessages", "Ack", "Nack",
+	"TopicLookup", "TopicPartitions", "HealthCheck", "CreateTopic", "CreatePartitionedTopic",
+	"DeleteTopic", "ListNamespaceTopics", "DescribeTopic", "CreateNamespace", "Delivery",
+}
+
+// String returns the method's name on the wire.
+func (m Method) String() string {
+	if m < 0 || int(m) >= methods {
+		return "unknown"
+	}
+	return methodNames[m]
+}
+
+// Call is one request, or, for faults, one delivery. Fields that it does not carry
+// are empty.
+type Call struct {
+	Method Method
+	// At is when the broker took the request up; for a request that a fault delayed,
+	// before that.
+	At time.Time
+	// Code is the answer's. That of ReceiveMessages says whether the stream was opened.
+	Code codes.Code
+	// Peer is the client's address.
+	Peer string
+
+	Topic        string
+	Subscription string
+	// Producer and Consumer are names, found by the request's id where it has one.
+	Producer, Consumer string
+	RoutingKey         string
+	RequestID          uint64
+	// Offset is the message's, when HasOffset is set.
+	Offset    uint64
+	HasOffset bool
+	// Bytes is the size of the payload.
+	Bytes int
+	// Faulted is set when a fault other than an observing one had a hand in it.
+	Faulted bool
+
+	peer  net.Addr
+	id    uint64
+	kind  pb.HealthCheckRequest_ClientType
+	close bool // the answer to HealthCheck is CLOSE
+}
+
+// call runs one request: faults, then the work, then the log, in one trip to the loop
+// unless a fault makes it wait.
+func (b *Broker) call(ctx context.Context, in *Call, req proto.Message, work func(*core) error) error {
+	if p, ok := peer.FromContext(ctx); ok {
+		in.peer = p.Addr
+	}
+	size := proto.Size(req)
+	var (
+		plan plan
+		err  error
+	)
+	b.do(func(c *core) {
+		in.At = c.now
+		c.resolve(in)
+		if size > requestLimit {
+			err = errRequestSize(size)
+			c.log(in, err)
+			return
+		}
+		if len(c.faults.active) > 0 {
+			plan = c.faults.plan(c, in)
+			in.Faulted = plan.faulted
+			if plan.waits() && !plan.after {
+				return
+			}
+		}
+		err = c.answer(in, &plan, work)
+	})
+	if !plan.waits() {
+		return err
+	}
+	if werr := plan.wait(ctx); werr != nil {
+		if !plan.after {
+			b.do(func(c *core) { c.log(in, werr) })
+		}
+		return werr
+	}
+	if !plan.after {
+		b.do(func(c *core) { err = c.answer(in, &plan, work) })
+	}
+	return err
+}
+
+// answer does the work, or what a fault put in its place, and logs the call.
+func (c *core) answer(in *Call, p *plan, work func(*core) error) error {
+	var err error
+	if p.err == nil || p.after {
+		err = work(c)
+	}
+	if err == nil {
+		err = p.err
+	}
+	in.close = p.close
+	c.log(in, err)
+	return err
+}
+
+// resolve fills in the names that belong to the request's id.
+func (c *core) resolve(in *Call) {
+	producer := in.Method == MethodSendMessage
+	consumer := in.Method == MethodReceiveMessages
+	if in.Method == MethodHealthCheck {
+		producer = in.kind == pb.HealthCheckRequest_Producer
+		consumer = in.kind == pb.HealthCheckRequest_Consumer
+	}
+	switch {
+	case producer:
+		if p := c.producers[in.id]; p != nil {
+			in.Producer = p.name
+			if in.Topic == "" {
+				in.Topic = p.topic.name
+			}
+		}
+	case consumer:
+		if co := c.consumers[in.id]; co != nil {
+			in.Consumer, in.Subscription, in.Topic = co.name, co.sub.name, co.sub.topic.name
+		}
+	}
+}
+
+// callLog is the newest calls and the counts of all.
+type callLog struct {
+	limit  int
+	ring   []Call
+	next   int // where the next one goes once the ring is full
+	counts [methods][codes.Unauthenticated + 1]uint64
+}
+
+// log notes a call that has been answered.
+func (c *core) log(in *Call, err error) {
+	in.Code = status.Code(err)
+	c.changed = true
+	l := &c.calls
+	if in.Code > codes.Unauthenticated {
+		in.Code = codes.Unknown
+	}
+	l.counts[in.Method][in.Code]++
+	switch {
+	case l.limit == 0:
+	case len(l.ring) < l.limit:
+		l.ring = append(l.ring, *in)
+	default:
+		l.ring[l.next] = *in
+		l.next = (l.next + 1) % l.limit
+	}
+}
+
+// count returns how many calls of a method have been answered.
+func (l *callLog) count(m Method) (n uint64) {
+	if m < 0 || int(m) >= methods {
+		return 0
+	}
+	for _, k := range l.counts[m] {
+		n += k
+	}
+	return n
+}
+
+// ctxStatus is the status of an answer that its context kept from coming.
+func ctxStatus(ctx context.Context) error {
+	return status.FromContextError(ctx.Err()).Err()
+}

@@ -1,0 +1,192 @@
+package danubetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// core is the broker's state. Only the loop touches it.
+type core struct {
+	cfg    *config
+	now    time.Time // when the present task began
+	start  time.Time // what Dump counts from
+	alarms *alarms
+
+	namespaces map[string]bool
+	topics     map[string]*topic
+	producers  map[uint64]*producer
+	consumers  map[uint64]*consumer
+	ids        uint64 // how many were given out
+
+	faults  faultSet
+	calls   callLog
+	waiters map[*waiter]struct{}
+	changed bool // whether waiters must look again
+	stats   Stats
+	settled uint64 // number of the last ack, for their order
+}
+
+func newCore(cfg *config) *core {
+	now := time.Now()
+	c := &core{
+		cfg:        cfg,
+		now:        now,
+		start:      now,
+		alarms:     newAlarms(),
+		namespaces: make(map[string]bool),
+		topics:     make(map[string]*topic),
+		producers:  make(map[uint64]*producer),
+		consumers:  make(map[uint64]*consumer),
+		calls:      callLog{limit: cfg.callLog},
+		waiters:    make(map[*waiter]struct{}),
+	}
+	for _, n := range cfg.namespaces {
+		c.namespaces[n] = true
+	}
+	return c
+}
+
+// newID returns an id for a producer or consumer: random over all of uint64. Every
+// second one has the highest bit set, so that no test misses that half by luck.
+func (c *core) newID() uint64 {
+	for {
+		c.ids++
+		id := rand.Uint64()>>1 | c.ids&1<<63
+		if c.producers[id] == nil && c.consumers[id] == nil && id != 0 {
+			return id
+		}
+	}
+}
+
+// policy returns the failure policy of subscriptions of that name.
+func (c *core) policy(subscription string) FailurePolicy {
+	if p, ok := c.cfg.policies[subscription]; ok {
+		return p
+	}
+	if p, ok := c.cfg.policies[""]; ok {
+		return p
+	}
+	p, _ := FailurePolicy{}.withDefaults()
+	return p
+}
+
+// find returns the topic of that name, or all partitions of that base name in order
+// of their numbers.
+func (c *core) find(name string) []*topic {
+	if t := c.topics[name]; t != nil {
+		return []*topic{t}
+	}
+	var parts []*topic
+	for _, t := range c.topics {
+		if t.partition >= 0 && t.base == name {
+			parts = append(parts, t)
+		}
+	}
+	slices.SortFunc(parts, func(a, b *topic) int { return cmp.Compare(a.partition, b.partition) })
+	return parts
+}
+
+// sorted returns all topics by name, partitions by number.
+func (c *core) sorted() []*topic {
+	var all []*topic
+	for _, t := range c.topics {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *topic) int {
+		return cmp.Or(cmp.Compare(a.base, b.base), cmp.Compare(a.partition, b.partition))
+	})
+	return all
+}
+
+// createTopic creates a topic, or all partitions of one, by hand.
+func (c *core) createTopic(name string, cfg TopicConfig) error {
+	ns, ok := splitTopic(name)
+	switch {
+	case !ok || name[0] != '/' || ns == "" || name[len(name)-1] == '/':
+		return fmt.Errorf("danubetest: topic %q: want /namespace/name of letters, digits, _ and -", name)
+	case cfg.Partitions < 0:
+		return fmt.Errorf("danubetest: topic %q: %d partitions: want 0 or more", name, cfg.Partitions)
+	case cfg.Dispatch != Reliable && cfg.Dispatch != NonReliable:
+		return fmt.Errorf("danubetest: topic %q: dispatch %d: want Reliable or NonReliable", name, cfg.Dispatch)
+	}
+	if cfg.Partitions == 0 {
+		_, err := c.addTopic(name, cfg.Dispatch)
+		return err
+	}
+	for i := range cfg.Partitions {
+		if _, err := c.addTopic(partitionName(name, i), cfg.Dispatch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTopic creates one topic on the wire. Errors are statuses.
+func (c *core) addTopic(name string, d Dispatch) (*topic, error) {
+	ns, ok := splitTopic(name)
+	if !ok {
+		return nil, errTopicFormat(name)
+	}
+	if !c.namespaces[ns] {
+		return nil, errNoNamespace(ns)
+	}
+	if c.topics[name] != nil {
+		return nil, errTopicExists(name)
+	}
+	t := newTopic(name, d)
+	if t.partition >= 0 && c.topics[t.base] != nil {
+		return nil, errPlainExists(t.base)
+	}
+	if t.partition < 0 && len(c.find(name)) > 0 {
+		return nil, errPartitionsExist(name)
+	}
+	c.topics[name] = t
+	c.changed = true
+	c.cfg.logger.Debug("topic created", "topic", name, "dispatch", d.String())
+	return t, nil
+}
+
+// deleteTopic removes one topic: its streams end, its ids are unknown from now on.
+func (c *core) deleteTopic(t *topic) {
+	for _, p := range t.producers {
+		delete(c.producers, p.id)
+	}
+	for _, s := range t.subs {
+		c.dropConsumers(s)
+		c.alarms.clear(&s.alarm)
+	}
+	delete(c.topics, t.name)
+	c.changed = true
+}
+
+// dropConsumers ends the streams of a subscription and forgets its consumers.
+func (c *core) dropConsumers(s *subscription) {
+	for _, co := range s.consumers {
+		if co.stream != nil {
+			co.stream.close(nil)
+			co.stream = nil
+		}
+		delete(c.consumers, co.id)
+	}
+	s.consumers = nil
+	s.turn = 0
+}
+
+// restart forgets what a broker forgets: every id, what is in flight, and how often
+// it was tried. Topics, messages and cursors stay.
+func (c *core) restart() {
+	clear(c.producers)
+	for _, t := range c.topics {
+		clear(t.producers)
+		for _, s := range t.subs {
+			c.dropConsumers(s)
+			s.rewind()
+			c.alarms.clear(&s.alarm)
+		}
+	}
+	clear(c.consumers)
+	c.changed = true
+}

@@ -1,0 +1,227 @@
+package danubetest
+
+import "time"
+
+// pass hands out what can be handed out: first what is to be sent again, then, with
+// room in the window and nothing poisonous in the way, what was never sent.
+func (c *core) pass(s *subscription) {
+	if s.topic.dispatch == NonReliable {
+		return
+	}
+	for _, sl := range s.dueRetries(c.now) {
+		co := s.pick()
+		if co == nil {
+			break
+		}
+		c.send(s, sl, co)
+	}
+	if len(s.exhausted) == 0 {
+		for s.open < c.cfg.maxUnacked && s.unread() > 0 {
+			co := s.pick()
+			if co == nil {
+				break
+			}
+			c.send(s, s.take(s.topic.at(s.next)), co)
+		}
+	}
+	c.schedule(s)
+}
+
+// send hands one message to a consumer. Every time counts as an attempt.
+func (c *core) send(s *subscription, sl *slot, co *consumer) {
+	sl.attempts++
+	s.await(sl, co, c.now.Add(s.policy.AckTimeout))
+	sl.record = c.record(s, sl.msg, co, sl.attempts)
+	if sl.attempts > 1 {
+		s.redelivered++
+		c.stats.Redelivered++
+	}
+	c.push(s, sl.msg, co)
+}
+
+// record notes a delivery on its message.
+func (c *core) record(s *subscription, m *stored, co *consumer, attempt int) int {
+	m.deliveries = append(m.deliveries, delivery{sub: s, consumer: co.name, at: c.now, attempt: attempt})
+	co.delivered++
+	c.stats.Delivered++
+	c.changed = true
+	return len(m.deliveries) - 1
+}
+
+// push gives a message to the consumer's stream, faults applied.
+func (c *core) push(s *subscription, m *stored, co *consumer) {
+	if len(c.faults.active) == 0 {
+		co.stream.push(parcel{msg: m.wire})
+		return
+	}
+	p := c.faults.plan(c, &Call{
+		Method:       MethodDelivery,
+		At:           c.now,
+		Topic:        s.topic.name,
+		Subscription: s.name,
+		Producer:     m.wire.GetProducerName(),
+		Consumer:     co.name,
+		RoutingKey:   m.wire.GetRoutingKey(),
+		RequestID:    m.wire.GetRequestId(),
+		Offset:       m.wire.GetMsgId().GetTopicOffset(),
+		HasOffset:    true,
+		Bytes:        len(m.wire.GetPayload()),
+	})
+	first := parcel{pause: p.pause, msg: m.wire}
+	if p.err == nil && p.end == 0 {
+		co.stream.push(first)
+		for range p.repeat {
+			co.stream.push(parcel{msg: m.wire})
+		}
+		return
+	}
+	if !p.after {
+		first.msg = nil
+	}
+	first.end, first.err = true, p.err
+	if p.end != 0 {
+		first.err = p.end.err()
+	}
+	co.stream.ending = true
+	co.stream.push(first)
+}
+
+// schedule sets the alarm for the next heartbeat at which there is something to do.
+func (c *core) schedule(s *subscription) {
+	due := s.nextDue()
+	if due.IsZero() || !s.attended() {
+		return
+	}
+	if due.Before(c.now) {
+		due = c.now
+	}
+	beats := (due.Sub(s.born) + heartbeat - 1) / heartbeat
+	c.alarms.set(&s.alarm, s.born.Add(beats*heartbeat))
+}
+
+// beat is a heartbeat: ack timeouts, then a pass.
+func (c *core) beat(s *subscription) {
+	for {
+		sl := s.awaiting.front
+		if sl == nil || sl.due.After(c.now) {
+			break
+		}
+		s.timeouts++
+		c.stats.Timeouts++
+		c.fail(s, sl, TimedOut, "", 0)
+	}
+	c.pass(s)
+}
+
+// ack settles the message at a place. One that does not await an ack is left alone:
+// the broker answers OK and will deliver it again.
+func (c *core) ack(s *subscription, place uint64) {
+	sl := s.get(place)
+	if sl == nil || sl.state != slotAwaiting {
+		s.late++
+		c.stats.LateAcks++
+		c.changed = true
+		return
+	}
+	if !sl.msg.ackedBy(s) {
+		s.acked++
+		c.stats.Acked++
+	}
+	c.settled++
+	c.end(sl, Acked).order = c.settled
+	c.settle(s, sl)
+	c.pass(s)
+}
+
+// nack schedules the message at a place again, whatever it is doing.
+func (c *core) nack(s *subscription, place uint64, delay time.Duration, reason string) {
+	sl := s.get(place)
+	if sl == nil {
+		s.late++
+		c.stats.LateAcks++
+		c.changed = true
+		return
+	}
+	s.nacked++
+	c.stats.Nacked++
+	c.fail(s, sl, Nacked, reason, delay)
+	c.pass(s)
+}
+
+// fail is what follows a nack and an ack timeout: another attempt later, or none.
+func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay time.Duration) {
+	if sl.state == slotAwaiting {
+		d := c.end(sl, o)
+		d.reason, d.delay = reason, delay
+	}
+	c.changed = true
+	if sl.attempts <= s.policy.MaxRedeliveries {
+		s.retry(sl, c.now.Add(s.policy.delay(sl.attempts, delay)))
+		return
+	}
+	log := c.cfg.logger.With("topic", s.topic.name, "subscription", s.name, "offset", sl.msg.place, "attempts", sl.attempts)
+	if s.policy.Poison == Drop {
+		log.Debug("message exhausted and dropped")
+		sl.last().outcome = Dropped
+		s.dropped++
+		c.stats.Dropped++
+		c.settle(s, sl)
+		return
+	}
+	log.Debug("message exhausted, subscription blocked")
+	s.exhaust(sl)
+}
+
+// requeue makes messages due now without a look at the policy, as the broker does
+// when a consumer is lost or taken over: those that had gone to co, or, in an
+// Exclusive subscription, all.
+func (c *core) requeue(s *subscription, co *consumer) {
+	for _, sl := range s.slots.all() {
+		if sl == nil || sl.state == slotExhausted || s.typ == Shared && sl.consumer != co {
+			continue
+		}
+		if sl.state == slotAwaiting {
+			c.end(sl, Lost)
+		}
+		s.retry(sl, c.now)
+	}
+	c.changed = true
+}
+
+// end closes the record of the slot's last delivery.
+func (c *core) end(sl *slot, o Outcome) *delivery {
+	d := sl.last()
+	d.outcome, d.ended = o, c.now
+	c.changed = true
+	return d
+}
+
+// settle is done with a message in one subscription.
+func (c *core) settle(s *subscription, sl *slot) {
+	if s.settle(sl) && c.cfg.forgetAcked {
+		s.topic.trim()
+	}
+}
+
+// delay returns how long to wait after so many attempts. A consumer can ask for
+// more than the policy's time, not for less.
+func (p FailurePolicy) delay(attempts int, asked time.Duration) time.Duration {
+	d := p.BaseDelay
+	if p.Backoff == Exponential {
+		for i := 1; i < attempts && d < p.MaxDelay; i++ {
+			d *= 2
+		}
+	}
+	return min(max(d, asked), p.MaxDelay)
+}
+
+// ackedBy reports whether the subscription has acked the message before, which a
+// restart can make it do again.
+func (m *stored) ackedBy(s *subscription) bool {
+	for i := range m.deliveries {
+		if d := &m.deliveries[i]; d.sub == s && d.outcome == Acked {
+			return true
+		}
+	}
+	return false
+}

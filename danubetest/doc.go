@@ -1,0 +1,41 @@
+// Package danubetest is a Danube broker in the process of the program that uses
+// it. It speaks the real protocol over real gRPC, so clients and connectors run
+// against it unchanged: in tests, in virtual time too, in examples and benchmarks.
+//
+//	func TestSink(t *testing.T) {
+//		b := danubetest.Run(t)
+//		b.CreateSubscription("/default/orders", "sink", danubetest.SubOpts{})
+//		b.Publish("/default/orders", []byte("hello"))
+//		runSink(t, b.URL())
+//		if err := b.WaitAcked(t.Context(), "/default/orders", "sink", 1); err != nil {
+//			t.Fatal(err)
+//		}
+//	}
+//
+// # What it promises
+//
+// It keeps everything in memory and loses nothing of a reliable topic: messages are
+// delivered until they are acknowledged (or dropped by a failure policy that says
+// so), and [Broker.Stop] followed by [Broker.Start] keeps topics, messages, offsets
+// and cursors. Everything else follows the broker of version 0.15: names, status
+// codes and their texts, the window of unacknowledged messages per subscription,
+// takeover by consumer name, redelivery delays, and also what is odd there: an
+// acknowledgement that comes after the message was scheduled again is answered OK
+// and ignored. UNSUPPORTED.md beside this file lists what is not there.
+//
+// A message that was delivered is again in the subscription's hands when its
+// stream ends, and nothing but the cursor outlives a restart: what was acknowledged
+// above an older unacknowledged message comes again, and counts of attempts start
+// again.
+//
+// # Time
+//
+// The package has no clock of its own; it uses package time, so in a bubble of
+// testing/synctest it runs on the bubble's time. There, create it inside the bubble,
+// with [WithBufconn], and hand [Broker.DialOption] to the client.
+//
+// # Faults
+//
+// [Broker.Fault] makes chosen requests fail, hang, take longer or succeed with an
+// answer that says otherwise. Under [Run] a fault that never fired fails the test.
+package danubetest

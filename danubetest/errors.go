@@ -1,0 +1,87 @@
+package danubetest
+
+import (
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// The statuses of the broker. Clients tell cases apart by fragments of the texts, so
+// those fragments are part of the protocol.
+
+func errTopicFormat(name string) error {
+	return status.Errorf(codes.InvalidArgument, "The topic: %s has an invalid format, should be: /namespace_name/topic_name", name)
+}
+
+func errNoNamespace(ns string) error {
+	return status.Errorf(codes.Unavailable, "Unable to find the namespace %s, the topic can be created only for an existing namespace", ns)
+}
+
+func errTopicExists(name string) error {
+	return status.Errorf(codes.AlreadyExists, "The topic: %s already exists", name)
+}
+
+func errPartitionsExist(base string) error {
+	return status.Errorf(codes.AlreadyExists, "Unable to create the topic %s, as partitioned topics with this base name already exist", base)
+}
+
+func errPlainExists(base string) error {
+	return status.Errorf(codes.AlreadyExists, "Unable to create the partition, as a non-partitioned topic %s exists", base)
+}
+
+func errNoTopic(name string) error {
+	return status.Errorf(codes.NotFound, "Unable to find the topic %s", name)
+}
+
+func errNoTopicLookup(name string) error {
+	return status.Errorf(codes.NotFound, "Unable to find the requested topic: %s", name)
+}
+
+func errRedoLookup(name string) error {
+	return status.Errorf(codes.Unavailable, "The topic %s metadata was created, need to redo the lookup to find the right broker", name)
+}
+
+func errDispatchMissing() error {
+	return status.Error(codes.InvalidArgument, "Dispatch strategy is missing")
+}
+
+func errDispatchMismatch(name string) error {
+	return status.Errorf(codes.FailedPrecondition, "The dispatch strategy does not match the one of the existing topic %s", name)
+}
+
+func errNoProducer(id uint64) error {
+	return status.Errorf(codes.NotFound, "The producer with id %d does not exist", id)
+}
+
+func errPublish(what string) error {
+	return status.Errorf(codes.PermissionDenied, "Unable to publish the message: %s", what)
+}
+
+func errPayloadSize(n, limit int) error {
+	return status.Errorf(codes.InvalidArgument, "Message size %d exceeds maximum allowed %d bytes", n, limit)
+}
+
+func errRequestSize(n int) error {
+	return status.Errorf(codes.OutOfRange, "Error, decoded message length too large: found %d bytes, the limit is: %d bytes", n, requestLimit)
+}
+
+func errSubscribe(what string) error {
+	return status.Errorf(codes.PermissionDenied, "Not able to subscribe to the topic due to %s", what)
+}
+
+func errNoConsumer(id uint64) error {
+	return status.Errorf(codes.NotFound, "The consumer with the id %d does not exist", id)
+}
+
+func errAck(what string) error {
+	return status.Errorf(codes.Internal, "Error acknowledging message: %s", what)
+}
+
+func errNack(what string) error {
+	return status.Errorf(codes.Internal, "Error negatively acknowledging message: %s", what)
+}
+
+// errReset stands for the reset of the stream that a request without msg_id gets,
+// where the broker's handler panics.
+func errReset() error {
+	return status.Error(codes.Canceled, "stream terminated by RST_STREAM with error code: CANCEL")
+}

@@ -1,0 +1,269 @@
+package danubetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Fault makes chosen requests or deliveries go wrong. Set it with [Broker.Fault].
+//
+// The selectors choose: one left out matches everything, one that a request does not
+// carry never matches it. Without an effect, a fault answers UNAVAILABLE.
+//
+// A request goes through the faults in the order in which they were set. Observing
+// and merely delaying ones let it go on to the next; the first other one decides.
+type Fault struct {
+	// Methods are those that it is for; none means every request, or, with EndStream
+	// or Duplicate, every delivery.
+	Methods []Method
+	// Topic is a topic on the wire, or the base name of a partitioned one.
+	Topic        string
+	Subscription string
+	Producer     string // name
+	Consumer     string // name
+	RoutingKey   string
+	// Offsets are those of the message in Ack, Nack and deliveries.
+	Offsets []uint64
+	// When chooses freely. It runs in the broker's loop: it must not call the broker,
+	// nor end the goroutine.
+	When func(Call) bool
+
+	// Err is what the request is answered with, in place of being done; a delivery's
+	// stream ends with it.
+	Err error
+	// AfterApply makes Err, Hang and Delay come after the work was done: the client
+	// cannot know that it was. With EndStream the message goes out first.
+	AfterApply bool
+	// Hang keeps the answer, or the stream, until the client gives up or the fault is
+	// removed; then the request is done as usual.
+	Hang bool
+	// Delay makes the request, or the stream, wait. With Err too: first wait, then fail.
+	Delay time.Duration
+	// EndStream ends the stream that a delivery would go out on.
+	EndStream StreamEnd
+	// Duplicate sends the message so many times more.
+	Duplicate int
+	// Close answers HealthCheck with CLOSE.
+	Close bool
+	// Observe changes nothing and only counts. It need not fire.
+	Observe bool
+
+	// Skip lets so many matching requests pass first.
+	Skip int
+	// Count is how often it fires: 0 once, n times, -1 until it is removed.
+	Count int
+	// Optional keeps [Run] from failing the test when it never fired.
+	Optional bool
+}
+
+// check reports what makes no sense in a fault.
+func (f *Fault) check() error {
+	delivers := f.EndStream != 0 || f.Duplicate != 0
+	rpc := f.Err != nil || f.Hang || f.Delay != 0 || f.Close
+	switch {
+	case f.Count < -1, f.Skip < 0, f.Delay < 0, f.Duplicate < 0:
+		return errors.New("Count, Skip, Delay and Duplicate must not be negative, but for Count -1")
+	case f.EndStream < 0 || f.EndStream > StreamInternal:
+		return fmt.Errorf("EndStream %d is unknown", f.EndStream)
+	case f.Observe && (delivers || rpc || f.AfterApply):
+		return errors.New("Observe excludes every effect")
+	case f.Hang && (f.Err != nil || delivers || f.Close):
+		return errors.New("Hang excludes Err, EndStream, Duplicate and Close")
+	case f.Err != nil && (delivers || f.Close):
+		return errors.New("Err excludes EndStream, Duplicate and Close")
+	case f.Close && (delivers || len(f.Methods) != 1 || f.Methods[0] != MethodHealthCheck):
+		return errors.New("Close is for MethodHealthCheck alone")
+	case delivers && slices.ContainsFunc(f.Methods, func(m Method) bool { return m != MethodDelivery }):
+		return errors.New("EndStream and Duplicate are for MethodDelivery alone")
+	}
+	for _, m := range f.Methods {
+		if m < 1 || int(m) >= methods {
+			return fmt.Errorf("method %d is unknown", m)
+		}
+	}
+	return nil
+}
+
+// FaultHandle is a fault that was set, or several.
+type FaultHandle struct {
+	b       *Broker
+	faults  []*fault
+	removed chan struct{} // closed by Remove
+}
+
+// fault is one Fault and what it did. The loop owns it.
+type fault struct {
+	Fault
+	handle *FaultHandle
+	seen   int
+	hits   int
+}
+
+// faultSet is the faults of a broker.
+type faultSet struct {
+	active []*fault
+	all    []*fault
+}
+
+// Fault sets faults and returns one handle for them. A fault that makes no sense ends
+// the test under [Run]; under [New] it panics.
+func (b *Broker) Fault(faults ...Fault) *FaultHandle {
+	h := &FaultHandle{b: b, removed: make(chan struct{})}
+	for _, f := range faults {
+		if err := f.check(); err != nil {
+			b.fatal(fmt.Errorf("danubetest: fault: %w", err))
+		}
+		f.Methods, f.Offsets = slices.Clone(f.Methods), slices.Clone(f.Offsets)
+		if !f.Observe && f.Err == nil && !f.Hang && f.Delay == 0 && f.EndStream == 0 && f.Duplicate == 0 && !f.Close {
+			f.Err = status.Error(codes.Unavailable, "danubetest: fault")
+		}
+		h.faults = append(h.faults, &fault{Fault: f, handle: h})
+	}
+	b.do(func(c *core) {
+		c.faults.active = append(c.faults.active, h.faults...)
+		c.faults.all = append(c.faults.all, h.faults...)
+	})
+	return h
+}
+
+// Hits returns how often the handle's faults have fired, together.
+func (h *FaultHandle) Hits() (n int) {
+	h.b.do(func(*core) { n = h.hits() })
+	return n
+}
+
+func (h *FaultHandle) hits() (n int) {
+	for _, f := range h.faults {
+		n += f.hits
+	}
+	return n
+}
+
+// Wait waits until the handle's faults have fired n times, together.
+func (h *FaultHandle) Wait(ctx context.Context, n int) error {
+	return h.b.awaitCount(ctx, n, "hits of the fault", func(*core) uint64 { return uint64(h.hits()) })
+}
+
+// Remove takes the faults away; what hangs because of them goes on. It may be called
+// more than once.
+func (h *FaultHandle) Remove() {
+	h.b.do(func(c *core) {
+		select {
+		case <-h.removed:
+			return
+		default:
+		}
+		close(h.removed)
+		c.faults.active = slices.DeleteFunc(c.faults.active, func(f *fault) bool { return f.handle == h })
+	})
+}
+
+// matches reports whether the fault is for a request.
+func (f *fault) matches(in *Call) bool {
+	switch {
+	case len(f.Methods) > 0:
+		if !slices.Contains(f.Methods, in.Method) {
+			return false
+		}
+	case (in.Method == MethodDelivery) != (f.EndStream != 0 || f.Duplicate != 0):
+		return false
+	}
+	base, _, _ := splitPartition(in.Topic)
+	return (f.Topic == "" || f.Topic == in.Topic || f.Topic == base) &&
+		(f.Subscription == "" || f.Subscription == in.Subscription) &&
+		(f.Producer == "" || f.Producer == in.Producer) &&
+		(f.Consumer == "" || f.Consumer == in.Consumer) &&
+		(f.RoutingKey == "" || f.RoutingKey == in.RoutingKey) &&
+		(len(f.Offsets) == 0 || in.HasOffset && slices.Contains(f.Offsets, in.Offset)) &&
+		(f.When == nil || f.When(*in))
+}
+
+// plan is what the faults have in store for one request.
+type plan struct {
+	pause
+	faulted bool
+	err     error
+	after   bool
+	close   bool
+	end     StreamEnd
+	repeat  int
+}
+
+// plan asks the faults about a request and counts.
+func (s *faultSet) plan(c *core, in *Call) (p plan) {
+	for _, f := range slices.Clone(s.active) {
+		if !f.matches(in) {
+			continue
+		}
+		if f.seen++; f.seen <= f.Skip {
+			continue
+		}
+		f.hits++
+		c.changed = true
+		if f.Count >= 0 && f.hits >= max(f.Count, 1) {
+			s.active = slices.DeleteFunc(s.active, func(g *fault) bool { return g == f })
+		}
+		if f.Observe {
+			continue
+		}
+		c.cfg.logger.Info("fault fired", "method", in.Method.String(), "topic", in.Topic, "hits", f.hits)
+		p.faulted = true
+		p.delay += f.Delay
+		p.after = f.AfterApply
+		if f.Err == nil && !f.Hang && !f.Close && f.EndStream == 0 && f.Duplicate == 0 {
+			continue
+		}
+		p.err, p.close, p.end, p.repeat = f.Err, f.Close, f.EndStream, f.Duplicate
+		if f.Hang {
+			p.hang = f.handle
+		}
+		return p
+	}
+	return p
+}
+
+// pause is waiting that a fault asks for.
+type pause struct {
+	delay time.Duration
+	hang  *FaultHandle // until it is removed
+}
+
+func (p pause) waits() bool { return p.delay > 0 || p.hang != nil }
+
+// wait waits; when ctx ends before, it returns ctx's status.
+func (p pause) wait(ctx context.Context) error {
+	if p.hang != nil {
+		select {
+		case <-p.hang.removed:
+		case <-ctx.Done():
+			return ctxStatus(ctx)
+		}
+	}
+	if p.delay <= 0 {
+		return nil
+	}
+	t := time.NewTimer(p.delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctxStatus(ctx)
+	}
+}
+
+// unfired describes the faults that never did anything and were meant to.
+func (s *faultSet) unfired() (list []string) {
+	for i, f := range s.all {
+		if f.hits == 0 && !f.Optional && !f.Observe {
+			list = append(list, fmt.Sprintf("fault %d (%s) never fired; it matched %d times", i+1, f.describe(), f.seen))
+		}
+	}
+	return list
+}

@@ -1,0 +1,351 @@
+package danubetest
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// TopicInfo is one topic on the wire.
+type TopicInfo struct {
+	Name     string
+	Dispatch Dispatch
+	// Published counts all messages; Kept those that can be looked at, which are fewer
+	// only with [WithForgetAcked].
+	Published, Kept int
+	// Bytes is the size of all payloads published.
+	Bytes         uint64
+	Subscriptions []string // in order of creation
+	Producers     []string // sorted
+}
+
+// Message is one published message and what became of it.
+type Message struct {
+	Topic string // on the wire
+	// Offset is the place in Topic. On NonReliable topics consumers do not see it.
+	Offset      uint64
+	Payload     []byte
+	Attributes  map[string]string
+	Key         string // routing key, empty when there is none
+	Producer    string // name, as the message says
+	ProducerID  uint64
+	RequestID   uint64
+	PublishTime time.Time // the producer's
+	StoredAt    time.Time // the broker's
+	Deliveries  []Delivery
+}
+
+// Outcome is how a delivery ended.
+type Outcome int
+
+const (
+	// InFlight deliveries have not ended.
+	InFlight Outcome = iota
+	// Acked ones were acknowledged.
+	Acked
+	// Nacked ones were refused by the consumer.
+	Nacked
+	// TimedOut ones were not acknowledged in time.
+	TimedOut
+	// Lost ones were unacknowledged when the consumer's stream ended or was taken over.
+	Lost
+	// Dropped ones were the last of a message that its failure policy gave up.
+	Dropped
+	// Sent is all that is known of deliveries on NonReliable topics.
+	Sent
+)
+
+// String returns the outcome in lower case.
+func (o Outcome) String() string {
+	names := []string{"in flight", "acked", "nacked", "timed out", "lost", "dropped", "sent"}
+	if o < 0 || int(o) >= len(names) {
+		return "unknown"
+	}
+	return names[o]
+}
+
+// Delivery is one time that a message was handed to a consumer.
+type Delivery struct {
+	Subscription string
+	Consumer     string
+	At           time.Time
+	// Attempt counts from 1 in each subscription, and again after a restart.
+	Attempt int
+	Outcome Outcome
+	// Ended is when the outcome was known; zero before.
+	Ended time.Time
+	// NackReason and NackDelay are what a nack said.
+	NackReason string
+	NackDelay  time.Duration
+
+	order uint64 // among all acks
+}
+
+// SubscriptionInfo is the state of a subscription. For the base name of a partitioned
+// topic the counts are sums and Partitions has the parts.
+type SubscriptionInfo struct {
+	Topic string
+	Name  string
+	Type  SubscriptionType
+	// Cursor is the highest offset with nothing unsettled at or below it, -1 before the
+	// first; always -1 for several partitions.
+	Cursor int64
+	// Pending messages wait to be delivered: for the first time, or again, Retrying, or
+	// never, Exhausted.
+	Pending, Retrying, Exhausted int
+	// InFlight messages await an acknowledgement.
+	InFlight int
+	// Acked counts messages, however often they were acknowledged.
+	Acked int
+	// Nacked counts nacks, TimedOut ack timeouts, Redelivered deliveries but the first.
+	Nacked, TimedOut, Redelivered int
+	// LateAcks counts acks and nacks that were answered OK and ignored.
+	LateAcks int
+	// Dropped counts messages given up: by policy, or on a NonReliable topic for want of
+	// a reader.
+	Dropped int
+	// Blocked is set when an exhausted message keeps new ones from being delivered.
+	Blocked    bool
+	Consumers  []ConsumerInfo     // in order of joining
+	Partitions []SubscriptionInfo // by number
+}
+
+// ConsumerInfo is one name in a subscription.
+type ConsumerInfo struct {
+	ID           uint64
+	Name         string
+	Topic        string // on the wire
+	Subscription string
+	// Active is what HealthCheck says; Streaming whether a stream is open.
+	Active, Streaming bool
+	// InFlight messages await an acknowledgement from it.
+	InFlight int
+	// Delivered counts what was handed to it.
+	Delivered int
+}
+
+// ProducerInfo is one name on a topic.
+type ProducerInfo struct {
+	ID    uint64
+	Name  string
+	Topic string // on the wire
+	// Sent counts the messages that were stored.
+	Sent int
+}
+
+// Stats are counts since the broker was made.
+type Stats struct {
+	// Calls counts answers by method and code.
+	Calls map[Method]map[codes.Code]int
+
+	Published, Delivered, Redelivered int
+	Acked, Nacked, Timeouts, LateAcks int
+	Dropped                           int
+}
+
+// Topics returns all topics by name, partitions by number.
+func (b *Broker) Topics() (list []TopicInfo) {
+	b.do(func(c *core) {
+		for _, t := range c.sorted() {
+			info := TopicInfo{
+				Name:      t.name,
+				Dispatch:  t.dispatch,
+				Published: int(t.next),
+				Kept:      t.log.len(),
+				Bytes:     t.bytes,
+				Producers: slices.Sorted(maps.Keys(t.producers)),
+			}
+			for _, s := range t.subs {
+				info.Subscriptions = append(info.Subscriptions, s.name)
+			}
+			list = append(list, info)
+		}
+	})
+	return list
+}
+
+// Messages returns the messages of a topic that are kept, in order; for the base name
+// of a partitioned topic those of one partition after another.
+func (b *Broker) Messages(topic string) (list []Message) {
+	b.do(func(c *core) {
+		for _, t := range c.find(topic) {
+			for _, m := range t.log.all() {
+				list = append(list, m.info(t))
+			}
+		}
+	})
+	return list
+}
+
+func (m *stored) info(t *topic) Message {
+	w := m.wire
+	info := Message{
+		Topic:       t.name,
+		Offset:      m.place,
+		Payload:     bytes.Clone(w.GetPayload()),
+		Attributes:  maps.Clone(w.GetAttributes()),
+		Key:         w.GetRoutingKey(),
+		Producer:    w.GetProducerName(),
+		ProducerID:  w.GetMsgId().GetProducerId(),
+		RequestID:   w.GetRequestId(),
+		PublishTime: time.UnixMilli(int64(w.GetPublishTime())),
+		StoredAt:    m.at,
+	}
+	for _, d := range m.deliveries {
+		info.Deliveries = append(info.Deliveries, Delivery{
+			Subscription: d.sub.name,
+			Consumer:     d.consumer,
+			At:           d.at,
+			Attempt:      d.attempt,
+			Outcome:      d.outcome,
+			Ended:        d.ended,
+			NackReason:   d.reason,
+			NackDelay:    d.delay,
+			order:        d.order,
+		})
+	}
+	return info
+}
+
+// Subscription returns the state of a subscription; ok is false when there is none.
+func (b *Broker) Subscription(topic, subscription string) (info SubscriptionInfo, ok bool) {
+	b.do(func(c *core) { info, ok = c.subscriptionInfo(topic, subscription) })
+	return info, ok
+}
+
+func (c *core) subscriptionInfo(topic, name string) (SubscriptionInfo, bool) {
+	var parts []SubscriptionInfo
+	for _, t := range c.find(topic) {
+		if s := t.sub(name); s != nil {
+			parts = append(parts, s.info())
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return SubscriptionInfo{}, false
+	case c.topics[topic] != nil:
+		return parts[0], true
+	}
+	sum := SubscriptionInfo{Topic: topic, Name: name, Type: parts[0].Type, Cursor: -1, Partitions: parts}
+	for _, p := range parts {
+		sum.Pending += p.Pending
+		sum.Retrying += p.Retrying
+		sum.Exhausted += p.Exhausted
+		sum.InFlight += p.InFlight
+		sum.Acked += p.Acked
+		sum.Nacked += p.Nacked
+		sum.TimedOut += p.TimedOut
+		sum.Redelivered += p.Redelivered
+		sum.LateAcks += p.LateAcks
+		sum.Dropped += p.Dropped
+		sum.Blocked = sum.Blocked || p.Blocked
+		sum.Consumers = append(sum.Consumers, p.Consumers...)
+	}
+	return sum, true
+}
+
+func (s *subscription) info() SubscriptionInfo {
+	info := SubscriptionInfo{
+		Topic:       s.topic.name,
+		Name:        s.name,
+		Type:        s.typ,
+		Cursor:      int64(s.low) - 1,
+		Pending:     int(s.unread()) + len(s.waiting) + len(s.exhausted),
+		Retrying:    len(s.waiting),
+		Exhausted:   len(s.exhausted),
+		InFlight:    s.awaiting.len,
+		Acked:       int(s.acked),
+		Nacked:      int(s.nacked),
+		TimedOut:    int(s.timeouts),
+		Redelivered: int(s.redelivered),
+		LateAcks:    int(s.late),
+		Dropped:     int(s.dropped),
+		Blocked:     len(s.exhausted) > 0,
+	}
+	for _, co := range s.consumers {
+		info.Consumers = append(info.Consumers, co.info())
+	}
+	return info
+}
+
+func (co *consumer) info() ConsumerInfo {
+	return ConsumerInfo{
+		ID:           co.id,
+		Name:         co.name,
+		Topic:        co.sub.topic.name,
+		Subscription: co.sub.name,
+		Active:       co.active,
+		Streaming:    co.stream != nil,
+		InFlight:     co.inFlight,
+		Delivered:    int(co.delivered),
+	}
+}
+
+// Producers returns all producers, by topic and name.
+func (b *Broker) Producers() (list []ProducerInfo) {
+	b.do(func(c *core) {
+		for _, t := range c.sorted() {
+			for _, name := range slices.Sorted(maps.Keys(t.producers)) {
+				p := t.producers[name]
+				list = append(list, ProducerInfo{p.id, p.name, t.name, int(p.sent)})
+			}
+		}
+	})
+	return list
+}
+
+// Consumers returns all consumers, by topic, subscription and order of joining.
+func (b *Broker) Consumers() (list []ConsumerInfo) {
+	b.do(func(c *core) {
+		for _, t := range c.sorted() {
+			for _, s := range t.subs {
+				for _, co := range s.consumers {
+					list = append(list, co.info())
+				}
+			}
+		}
+	})
+	return list
+}
+
+// Calls returns the remembered calls that filter says yes to, oldest first; all with a
+// nil filter. See [WithCallLog].
+func (b *Broker) Calls(filter func(Call) bool) (list []Call) {
+	b.do(func(c *core) {
+		l := &c.calls
+		list = append(list, l.ring[l.next:]...)
+		list = append(list, l.ring[:l.next]...)
+	})
+	for i := range list {
+		if a := list[i].peer; a != nil {
+			list[i].Peer = a.String()
+		}
+	}
+	if filter == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, func(in Call) bool { return !filter(in) })
+}
+
+// Stats returns the counts.
+func (b *Broker) Stats() (st Stats) {
+	b.do(func(c *core) {
+		st = c.stats
+		st.Calls = make(map[Method]map[codes.Code]int)
+		for m, byCode := range c.calls.counts {
+			for code, n := range byCode {
+				if n == 0 {
+					continue
+				}
+				if st.Calls[Method(m)] == nil {
+					st.Calls[Method(m)] = make(map[codes.Code]int)
+				}
+				st.Calls[Method(m)][codes.Code(code)] = int(n)
+			}
+		}
+	})
+	return st
+}

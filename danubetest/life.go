@@ -1,0 +1,125 @@
+package danubetest
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Stop makes the broker unreachable: it refuses connections and drops those that are
+// open. Topics, messages, offsets and cursors stay, and so does the port; the ids of
+// producers and consumers are forgotten, and what was in flight is not any more.
+// Methods for arranging and inspecting go on working. Stopping twice does nothing.
+func (b *Broker) Stop() {
+	b.net.mu.Lock()
+	defer b.net.mu.Unlock()
+	if b.net.stop() {
+		b.do((*core).restart)
+		b.log.Debug("broker stopped")
+	}
+}
+
+// Start makes a stopped broker reachable again, at the same URL.
+func (b *Broker) Start() error {
+	b.net.mu.Lock()
+	defer b.net.mu.Unlock()
+	select {
+	case <-b.gone:
+		return errors.New("danubetest: the broker is closed")
+	default:
+	}
+	if err := b.net.start(); err != nil {
+		return err
+	}
+	b.log.Debug("broker started", "url", b.URL())
+	return nil
+}
+
+// Close stops the broker for good and returns when none of its goroutines is left.
+// What it held can still be inspected. It may be called more than once; the error is
+// always nil.
+func (b *Broker) Close() error {
+	b.closing.Do(func() {
+		b.net.mu.Lock()
+		defer b.net.mu.Unlock()
+		b.net.stop()
+		close(b.quit)
+		<-b.gone
+		b.log.Debug("broker closed")
+	})
+	return nil
+}
+
+// Selector chooses streams; fields left out match everything.
+type Selector struct {
+	// Topic is a topic on the wire, or the base name of a partitioned one.
+	Topic        string
+	Subscription string
+	Consumer     string // name
+}
+
+func (s Selector) matches(co *consumer) bool {
+	t := co.sub.topic
+	return (s.Topic == "" || s.Topic == t.name || s.Topic == t.base) &&
+		(s.Subscription == "" || s.Subscription == co.sub.name) &&
+		(s.Consumer == "" || s.Consumer == co.name)
+}
+
+// DropStreams ends the open streams that one of the selectors matches, or all without
+// a selector, in the way given, and returns how many there were. For the broker it is
+// as if the clients had gone away.
+func (b *Broker) DropStreams(end StreamEnd, selectors ...Selector) (n int) {
+	if end < StreamEOF || end > StreamInternal {
+		b.fatal(fmt.Errorf("danubetest: drop streams: end %d is unknown", end))
+		return 0
+	}
+	if len(selectors) == 0 {
+		selectors = []Selector{{}}
+	}
+	b.do(func(c *core) {
+		for _, t := range c.sorted() {
+			for _, s := range t.subs {
+				for _, co := range s.consumers {
+					for _, sel := range selectors {
+						if co.stream != nil && sel.matches(co) {
+							st := co.stream
+							st.close(end.err())
+							c.gone(st)
+							n++
+						}
+					}
+				}
+			}
+		}
+	})
+	return n
+}
+
+// CloseClient answers the next HealthCheck of a producer or consumer of that name
+// with CLOSE.
+func (b *Broker) CloseClient(name string) {
+	f := HealthClose(name)
+	f.Optional = true
+	b.Fault(f)
+}
+
+// Takeover does what a second process with the same consumer name does when it
+// subscribes: the open stream ends cleanly, HealthCheck goes on answering OK, and
+// messages wait for the next stream of that name. Topic may be the base name of a
+// partitioned topic. It is an error when there is no such consumer.
+func (b *Broker) Takeover(topic, subscription, consumer string) error {
+	found := false
+	b.do(func(c *core) {
+		for _, t := range c.find(topic) {
+			if s := t.sub(subscription); s != nil {
+				if co := s.consumer(consumer); co != nil {
+					c.takeover(co)
+					found = true
+				}
+			}
+		}
+	})
+	if !found {
+		return fmt.Errorf("danubetest: takeover: no consumer %q in subscription %q of %q", consumer, subscription, topic)
+	}
+	return nil
+}

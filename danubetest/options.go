@@ -1,0 +1,293 @@
+package danubetest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Option changes how a [Broker] is made. Options are applied in order.
+type Option func(*config) error
+
+// config is what the options decide.
+type config struct {
+	addr          string
+	bufconn       bool
+	topics        []topicOption
+	maxUnacked    int
+	policies      map[string]FailurePolicy
+	autoCreate    bool
+	clusterCreate bool
+	namespaces    []string
+	maxMessage    int
+	logger        *slog.Logger
+	forgetAcked   bool
+	callLog       int
+}
+
+type topicOption struct {
+	name string
+	cfg  TopicConfig
+}
+
+func newConfig(opts []Option) (config, error) {
+	cfg := config{
+		addr:       "127.0.0.1:0",
+		maxUnacked: 10,
+		policies:   make(map[string]FailurePolicy),
+		autoCreate: true,
+		namespaces: []string{"default", "system"},
+		maxMessage: 10 << 20,
+		logger:     slog.New(slog.DiscardHandler),
+		callLog:    10_000,
+	}
+	var errs []error
+	for _, o := range opts {
+		if err := o(&cfg); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return config{}, fmt.Errorf("danubetest: %w", err)
+	}
+	return cfg, nil
+}
+
+// WithAddr makes the broker listen on a TCP address, host:port. The default,
+// 127.0.0.1:0, takes a free port of the loopback interface. On an unspecified host
+// such as 0.0.0.0 lookups answer with the host that the client dialed.
+func WithAddr(addr string) Option {
+	return func(c *config) error {
+		c.addr = addr
+		return nil
+	}
+}
+
+// WithBufconn makes the broker listen in memory instead of on a port. Clients need
+// [Broker.DialOption] and must not resolve the name in [Broker.URL], which stands
+// for no host: dial "passthrough:///" followed by host and port.
+func WithBufconn() Option {
+	return func(c *config) error {
+		c.bufconn = true
+		return nil
+	}
+}
+
+// WithTopic creates a topic before the broker takes its first request.
+func WithTopic(name string, cfg TopicConfig) Option {
+	return func(c *config) error {
+		c.topics = append(c.topics, topicOption{name, cfg})
+		return nil
+	}
+}
+
+// WithMaxUnacked sets the window: how many messages of a subscription may be
+// unacknowledged at once, over all its consumers. The default is 10, as in the real
+// broker; 1 to 10000.
+func WithMaxUnacked(n int) Option {
+	return func(c *config) error {
+		if n < 1 || n > 10_000 {
+			return fmt.Errorf("max unacked: %d: want 1 to 10000", n)
+		}
+		c.maxUnacked = n
+		return nil
+	}
+}
+
+// WithFailurePolicy sets what happens to unacknowledged messages in subscriptions
+// of that name, on every topic. The empty name is for all subscriptions that have no
+// policy of their own.
+func WithFailurePolicy(subscription string, p FailurePolicy) Option {
+	return func(c *config) error {
+		p, err := p.withDefaults()
+		if err != nil {
+			return fmt.Errorf("failure policy of %q: %w", subscription, err)
+		}
+		c.policies[subscription] = p
+		return nil
+	}
+}
+
+// WithAutoCreateTopics says whether CreateProducer creates a topic that does not
+// exist; it does by default. Subscribe never creates one.
+func WithAutoCreateTopics(on bool) Option {
+	return func(c *config) error {
+		c.autoCreate = on
+		return nil
+	}
+}
+
+// WithClusterCreate makes the creation of a topic by CreateProducer look as in a
+// cluster: the request that creates it is answered UNAVAILABLE with the advice to
+// look the topic up again; from then on the topic is there.
+func WithClusterCreate() Option {
+	return func(c *config) error {
+		c.clusterCreate = true
+		return nil
+	}
+}
+
+// WithNamespaces adds namespaces to the two that always exist, default and system.
+func WithNamespaces(names ...string) Option {
+	return func(c *config) error {
+		for _, n := range names {
+			if n == "" || !validPart(n) {
+				return fmt.Errorf("namespace %q: want letters, digits, _ and -", n)
+			}
+		}
+		c.namespaces = append(c.namespaces, names...)
+		return nil
+	}
+}
+
+// WithMaxMessageSize limits the payload of a message, in bytes; more is refused with
+// INVALID_ARGUMENT. The default is 10 MiB, 0 means no limit. Independently of it no
+// request may be larger than 4 MiB.
+func WithMaxMessageSize(n int) Option {
+	return func(c *config) error {
+		if n < 0 {
+			return fmt.Errorf("max message size: %d: want 0 or more", n)
+		}
+		c.maxMessage = n
+		return nil
+	}
+}
+
+// WithLogger makes the broker tell what it does: start and stop, topics,
+// subscriptions, streams and exhausted messages at level debug, faults that fire at
+// level info. The default is silence.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("logger: want one, not nil")
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+// WithForgetAcked drops a message from memory once every subscription of its topic
+// is done with it, so that a benchmark's memory stays flat. Counts stay right;
+// [Broker.Messages] shows what is left. Messages of a topic without a subscription
+// are kept; those of a NonReliable topic are not kept at all.
+func WithForgetAcked() Option {
+	return func(c *config) error {
+		c.forgetAcked = true
+		return nil
+	}
+}
+
+// WithCallLog sets how many calls [Broker.Calls] remembers, the newest; 10000 by
+// default. 0 turns the log off; counts per method are kept all the same.
+func WithCallLog(n int) Option {
+	return func(c *config) error {
+		if n < 0 {
+			return fmt.Errorf("call log: %d: want 0 or more", n)
+		}
+		c.callLog = n
+		return nil
+	}
+}
+
+// TopicConfig describes a topic that is created by hand.
+type TopicConfig struct {
+	// Partitions is how many topics called name-part-0, name-part-1 and so on are
+	// created in place of one called name. 0 means not partitioned.
+	Partitions int
+	// Dispatch is Reliable when left out.
+	Dispatch Dispatch
+}
+
+// Dispatch says what a topic promises.
+type Dispatch int
+
+// The two dispatch strategies.
+const (
+	// Reliable topics keep messages for each subscription until they are acknowledged.
+	Reliable Dispatch = iota
+	// NonReliable topics hand a message to the streams that are open when it is
+	// published, and forget it.
+	NonReliable
+)
+
+// String returns the name that the admin service uses.
+func (d Dispatch) String() string {
+	if d == NonReliable {
+		return "NonReliable"
+	}
+	return "Reliable"
+}
+
+// FailurePolicy says what a subscription does with messages that are not
+// acknowledged. Fields left out have the broker's defaults.
+type FailurePolicy struct {
+	// MaxRedeliveries is how often a message may be delivered again after it failed;
+	// when it fails once more it is exhausted. Default 5, so 6 deliveries. Negative
+	// means none: the first failure exhausts the message.
+	MaxRedeliveries int
+	// AckTimeout is how long a consumer may hold a message; longer is a failure.
+	// Looked at every 500 ms. Default 30 s.
+	AckTimeout time.Duration
+	// BaseDelay is the time before the first redelivery. Default 1 s.
+	BaseDelay time.Duration
+	// MaxDelay limits all delays, also those that a consumer asks for. Default 60 s.
+	MaxDelay time.Duration
+	// Backoff is Exponential when left out.
+	Backoff Backoff
+	// Poison is Block when left out.
+	Poison Poison
+}
+
+// Backoff says how redelivery delays grow.
+type Backoff int
+
+const (
+	// Exponential doubles the delay with each attempt.
+	Exponential Backoff = iota
+	// Fixed always waits BaseDelay.
+	Fixed
+)
+
+// Poison says what happens to a message that is exhausted.
+type Poison int
+
+const (
+	// Block keeps the message and delivers no new one in that subscription until the
+	// broker restarts. It is the real broker's default too.
+	Block Poison = iota
+	// Drop gives the message up and goes on.
+	Drop
+)
+
+func (p FailurePolicy) withDefaults() (FailurePolicy, error) {
+	switch {
+	case p.MaxRedeliveries == 0:
+		p.MaxRedeliveries = 5
+	case p.MaxRedeliveries < 0:
+		p.MaxRedeliveries = 0
+	}
+	for _, d := range []struct {
+		name string
+		val  *time.Duration
+		def  time.Duration
+	}{
+		{"ack timeout", &p.AckTimeout, 30 * time.Second},
+		{"base delay", &p.BaseDelay, time.Second},
+		{"max delay", &p.MaxDelay, time.Minute},
+	} {
+		switch {
+		case *d.val == 0:
+			*d.val = d.def
+		case *d.val < 0:
+			return p, fmt.Errorf("%s: %v: want 0 (default) or more", d.name, *d.val)
+		}
+	}
+	if p.Backoff != Exponential && p.Backoff != Fixed {
+		return p, fmt.Errorf("backoff: %d: want Exponential or Fixed", p.Backoff)
+	}
+	if p.Poison != Block && p.Poison != Drop {
+		return p, fmt.Errorf("poison: %d: want Block or Drop; dead letters are not supported", p.Poison)
+	}
+	return p, nil
+}

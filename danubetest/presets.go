@@ -1,0 +1,111 @@
+package danubetest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// AmbiguousPublish stores a message and answers UNAVAILABLE all the same.
+func AmbiguousPublish(topic string) Fault {
+	return Fault{
+		Methods:    []Method{MethodSendMessage},
+		Topic:      topic,
+		AfterApply: true,
+		Err:        status.Error(codes.Unavailable, "danubetest: connection lost after the message was stored"),
+	}
+}
+
+// AckLost answers an Ack with UNAVAILABLE and does not apply it.
+func AckLost(subscription string) Fault {
+	return Fault{
+		Methods:      []Method{MethodAck},
+		Subscription: subscription,
+		Err:          status.Error(codes.Unavailable, "danubetest: connection lost before the ack arrived"),
+	}
+}
+
+// AckAppliedButFailed applies an Ack and answers UNAVAILABLE all the same.
+func AckAppliedButFailed(subscription string) Fault {
+	return Fault{
+		Methods:      []Method{MethodAck},
+		Subscription: subscription,
+		AfterApply:   true,
+		Err:          status.Error(codes.Unavailable, "danubetest: connection lost after the ack was applied"),
+	}
+}
+
+// LookupFails answers n lookups as if the topic did not exist.
+func LookupFails(n int) Fault {
+	return Fault{
+		Methods: []Method{MethodTopicLookup},
+		Err:     status.Error(codes.NotFound, "Unable to find the requested topic: danubetest fault"),
+		Count:   n,
+	}
+}
+
+// Throttled answers n requests to create a producer, to publish or to subscribe with
+// RESOURCE_EXHAUSTED.
+func Throttled(n int) Fault {
+	return Fault{
+		Methods: []Method{MethodCreateProducer, MethodSendMessage, MethodSubscribe},
+		Err:     status.Error(codes.ResourceExhausted, "danubetest: throttled"),
+		Count:   n,
+	}
+}
+
+// SlowBroker makes every request take d longer, until it is removed.
+func SlowBroker(d time.Duration) Fault {
+	return Fault{Delay: d, Count: -1}
+}
+
+// HealthClose answers the next HealthCheck of a producer or consumer of that name
+// with CLOSE. [Broker.CloseClient] does the same and does not insist that it happens.
+func HealthClose(name string) Fault {
+	return Fault{
+		Methods: []Method{MethodHealthCheck},
+		When:    func(in Call) bool { return in.Producer == name || in.Consumer == name },
+		Close:   true,
+	}
+}
+
+// describe says in a line what a fault is.
+func (f *Fault) describe() string {
+	var s []string
+	add := func(format string, args ...any) { s = append(s, fmt.Sprintf(format, args...)) }
+	for _, m := range f.Methods {
+		add("%s", m)
+	}
+	for _, sel := range [][2]string{
+		{"topic", f.Topic}, {"subscription", f.Subscription}, {"producer", f.Producer},
+		{"consumer", f.Consumer}, {"key", f.RoutingKey},
+	} {
+		if sel[1] != "" {
+			add("%s=%s", sel[0], sel[1])
+		}
+	}
+	if len(f.Offsets) > 0 {
+		add("offsets=%v", f.Offsets)
+	}
+	for _, e := range []struct {
+		on   bool
+		text string
+	}{
+		{f.Observe, "observe"},
+		{f.Delay > 0, "delay " + f.Delay.String()},
+		{f.Hang, "hang"},
+		{f.Close, "close"},
+		{f.EndStream != 0, "end stream " + f.EndStream.String()},
+		{f.Duplicate > 0, fmt.Sprintf("duplicate %d", f.Duplicate)},
+		{f.Err != nil, "answer " + status.Code(f.Err).String()},
+		{f.AfterApply, "after apply"},
+	} {
+		if e.on {
+			add("%s", e.text)
+		}
+	}
+	return strings.Join(s, ", ")
+}

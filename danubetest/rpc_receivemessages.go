@@ -1,0 +1,79 @@
+package danubetest
+
+import (
+	"google.golang.org/grpc"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// ReceiveMessages opens the stream of a consumer.
+//
+// NOT_FOUND when the id is unknown. A stream that the consumer had open ends cleanly,
+// and what it had not sent yet goes out on the new one. When the client goes away,
+// the consumer's unacknowledged messages are due for redelivery at once.
+func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.ServerStreamingServer[pb.StreamMessage]) error {
+	b, ctx := s.b, srv.Context()
+	var st *stream
+	in := Call{Method: MethodReceiveMessages, RequestID: req.GetRequestId(), id: req.GetConsumerId()}
+	err := b.call(ctx, &in, req, func(c *core) error {
+		co := c.consumers[req.GetConsumerId()]
+		if co == nil {
+			return errNoConsumer(req.GetConsumerId())
+		}
+		st = c.open(co)
+		return nil
+	})
+	if st != nil {
+		defer b.do(func(c *core) { c.gone(st) })
+	}
+	if err != nil {
+		return err
+	}
+	if err := srv.SendHeader(nil); err != nil {
+		return err
+	}
+	for {
+		p, ok, err := st.next(ctx)
+		if !ok {
+			return err
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+		if p.msg != nil {
+			if err := srv.Send(p.msg); err != nil {
+				return err
+			}
+		}
+		if p.end {
+			return p.err
+		}
+	}
+}
+
+// open attaches a new stream to a consumer.
+func (c *core) open(co *consumer) *stream {
+	st := newStream(co)
+	if old := co.stream; old != nil {
+		st.queue.buf = old.close(nil)
+		st.ending = old.ending
+	}
+	co.stream, co.active = st, true
+	c.changed = true
+	c.cfg.logger.Debug("stream opened", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
+	c.pass(co.sub)
+	return st
+}
+
+// gone is called when a stream's handler returns, for whatever reason.
+func (c *core) gone(st *stream) {
+	co := st.consumer
+	if co.stream != st {
+		return // taken over, or forgotten by a restart
+	}
+	st.close(nil)
+	co.stream, co.active = nil, false
+	c.cfg.logger.Debug("stream gone", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
+	c.requeue(co.sub, co)
+	c.pass(co.sub)
+}

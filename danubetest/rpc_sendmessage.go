@@ -1,0 +1,107 @@
+package danubetest
+
+import (
+	"context"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// SendMessage publishes one message.
+//
+//   - CANCELLED, as a reset stream, without msg_id.
+//   - OUT_OF_RANGE when the request is larger than 4 MiB.
+//   - NOT_FOUND when the producer is unknown: it was never created, or the broker
+//     restarted since.
+//   - PERMISSION_DENIED when the topic is not here, or is not the producer's.
+//   - INVALID_ARGUMENT when the payload is larger than [WithMaxMessageSize] allows.
+//
+// Every field is stored as it came, but for the offset on reliable topics.
+func (s *producerService) SendMessage(ctx context.Context, req *pb.StreamMessage) (*pb.MessageResponse, error) {
+	id := req.GetMsgId()
+	in := Call{
+		Method:     MethodSendMessage,
+		Topic:      id.GetTopicName(),
+		Producer:   req.GetProducerName(),
+		RoutingKey: req.GetRoutingKey(),
+		RequestID:  req.GetRequestId(),
+		Bytes:      len(req.GetPayload()),
+		id:         id.GetProducerId(),
+	}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		if id == nil {
+			return errReset()
+		}
+		return c.publish(req)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &pb.MessageResponse{RequestId: req.GetRequestId()}, nil
+}
+
+func (c *core) publish(m *pb.StreamMessage) error {
+	p := c.producers[m.GetMsgId().GetProducerId()]
+	if p == nil {
+		return errNoProducer(m.GetMsgId().GetProducerId())
+	}
+	t := c.topics[m.GetMsgId().GetTopicName()]
+	if t == nil {
+		return errPublish("Topic " + m.GetMsgId().GetTopicName() + " not found in registry")
+	}
+	if p.topic != t {
+		return errPublish("the producer is not attached to topic " + t.name)
+	}
+	if limit := c.cfg.maxMessage; limit > 0 && len(m.GetPayload()) > limit {
+		return errPayloadSize(len(m.GetPayload()), limit)
+	}
+	p.sent++
+	c.append(t, m)
+	return nil
+}
+
+// append stores a message and hands it out.
+func (c *core) append(t *topic, m *pb.StreamMessage) *stored {
+	c.changed = true
+	c.stats.Published++
+	if t.dispatch == NonReliable {
+		return c.scatter(t, m)
+	}
+	m.MsgId.TopicOffset = t.next
+	st := t.add(m, c.now)
+	for _, s := range t.subs {
+		c.pass(s)
+	}
+	return st
+}
+
+// scatter hands a message to whoever is there, and keeps it for inspection only.
+func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
+	st := t.add(m, c.now)
+	for _, s := range t.subs {
+		s.low, s.next = t.next, t.next
+		co := s.pickRoom()
+		if co == nil {
+			s.dropped++
+			c.stats.Dropped++
+			continue
+		}
+		st.deliveries[c.record(s, st, co, 1)].outcome = Sent
+		c.push(s, st, co)
+	}
+	if c.cfg.forgetAcked {
+		t.log.drop(t.log.len())
+		t.first = t.next
+	}
+	return st
+}
+
+// pickRoom is pick among the streams that keep up.
+func (s *subscription) pickRoom() *consumer {
+	for range s.consumers {
+		co := s.pick()
+		if co == nil || co.stream.len() < nonReliableQueue {
+			return co
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package danubetest
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// Subscribe registers a consumer, and its subscription when that does not exist.
+//
+//   - INVALID_ARGUMENT when the topic's name is not /namespace/topic.
+//   - NOT_FOUND when the topic does not exist; it is never created.
+//   - PERMISSION_DENIED when the subscription is Exclusive and another name has it,
+//     also when that one is long gone.
+//   - UNIMPLEMENTED for the types Failover and KeyShared.
+//
+// A new subscription starts behind the newest message. A name that is there already
+// is taken over: its stream ends cleanly, its unacknowledged messages are due at once,
+// and its id is given out again; the requested type does not matter then.
+func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest) (*pb.ConsumerResponse, error) {
+	resp := &pb.ConsumerResponse{RequestId: req.GetRequestId(), ConsumerName: req.GetConsumerName()}
+	in := Call{
+		Method:       MethodSubscribe,
+		Topic:        req.GetTopicName(),
+		Subscription: req.GetSubscription(),
+		Consumer:     req.GetConsumerName(),
+		RequestID:    req.GetRequestId(),
+	}
+	err := s.b.call(ctx, &in, req, func(c *core) error {
+		co, err := c.subscribe(req)
+		if err == nil {
+			resp.ConsumerId = co.id
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func (c *core) subscribe(req *pb.ConsumerRequest) (*consumer, error) {
+	t, err := c.topicFor(req.GetTopicName())
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errNoTopic(req.GetTopicName())
+	}
+	s := t.sub(req.GetSubscription())
+	if s != nil {
+		if co := s.consumer(req.GetConsumerName()); co != nil {
+			c.takeover(co)
+			return co, nil
+		}
+	}
+	if s == nil || s.typ == Undecided {
+		typ, err := typeOf(req.GetSubscriptionType())
+		if err != nil {
+			return nil, err
+		}
+		if s == nil {
+			s = c.newSubscription(t, req.GetSubscription(), t.next)
+		}
+		s.typ = typ
+	}
+	if s.typ == Exclusive && len(s.consumers) > 0 {
+		return nil, errSubscribe("Exclusive subscription can't be shared with other consumers")
+	}
+	co := &consumer{id: c.newID(), name: req.GetConsumerName(), sub: s, active: true}
+	s.consumers = append(s.consumers, co)
+	c.consumers[co.id] = co
+	c.changed = true
+	return co, nil
+}
+
+// takeover gives a consumer's name to whoever asked for it last.
+func (c *core) takeover(co *consumer) {
+	if co.stream != nil {
+		co.stream.close(nil)
+		co.stream = nil
+	}
+	co.active = true
+	c.cfg.logger.Debug("consumer taken over", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
+	c.requeue(co.sub, co)
+	c.pass(co.sub)
+}
+
+func typeOf(t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {
+	switch t {
+	case pb.ConsumerRequest_Exclusive:
+		return Exclusive, nil
+	case pb.ConsumerRequest_Shared:
+		return Shared, nil
+	case pb.ConsumerRequest_Failover, pb.ConsumerRequest_KeyShared:
+		return 0, status.Errorf(codes.Unimplemented, "danubetest: subscription type %s is not supported, see UNSUPPORTED.md", t)
+	}
+	return 0, errSubscribe("an unknown subscription type")
+}

@@ -1,0 +1,39 @@
+package danubetest
+
+// TB is the part of testing.TB that this package needs.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+	Failed() bool
+}
+
+// Run starts a broker for a test and closes it when the test ends. Then it fails the
+// test when a fault was set and never fired, and logs the broker's state when the test
+// has failed.
+func Run(t TB, opts ...Option) *Broker {
+	t.Helper()
+	b, err := New(opts...)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	b.fatal = func(err error) {
+		t.Helper()
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() {
+		t.Helper()
+		b.Close()
+		var unfired []string
+		b.do(func(c *core) { unfired = c.faults.unfired() })
+		for _, u := range unfired {
+			t.Errorf("danubetest: %s", u)
+		}
+		if t.Failed() {
+			t.Logf("danubetest: state of the broker:\n%s", b.Dump())
+		}
+	})
+	return b
+}

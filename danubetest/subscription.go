@@ -1,0 +1,108 @@
+package danubetest
+
+import "time"
+
+// SubscriptionType says how consumers share a subscription. Its first subscriber
+// decides.
+type SubscriptionType int
+
+const (
+	// Undecided is a subscription made by [Broker.CreateSubscription] that nobody has
+	// subscribed to yet.
+	Undecided SubscriptionType = iota
+	// Exclusive has one consumer name for ever.
+	Exclusive
+	// Shared hands messages to its consumers in turn.
+	Shared
+)
+
+// String returns the type's name.
+func (t SubscriptionType) String() string {
+	switch t {
+	case Exclusive:
+		return "Exclusive"
+	case Shared:
+		return "Shared"
+	}
+	return "Undecided"
+}
+
+// heartbeat is how often a subscription looks at ack timeouts and due retries.
+const heartbeat = 500 * time.Millisecond
+
+// subscription is one name on one topic: a window over the topic's log and the
+// consumers it is handed to.
+type subscription struct {
+	name   string
+	topic  *topic
+	typ    SubscriptionType
+	policy FailurePolicy
+	born   time.Time // heartbeats are at whole multiples of 500 ms from here
+
+	consumers []*consumer // in order of joining
+	turn      int         // Shared: whose turn it is
+	window
+	alarm alarm
+
+	acked, nacked, timeouts, late, dropped, redelivered uint64
+}
+
+// consumer is one name in a subscription. It outlives its streams.
+type consumer struct {
+	id        uint64
+	name      string
+	sub       *subscription
+	active    bool    // what HealthCheck says
+	stream    *stream // open, or nil
+	inFlight  int     // entries that await an ack from it
+	delivered uint64
+}
+
+// ready reports whether a message can be handed to the consumer now.
+func (co *consumer) ready() bool { return co.stream != nil && !co.stream.ending }
+
+// newSubscription makes a subscription that starts at place low.
+func (c *core) newSubscription(t *topic, name string, low uint64) *subscription {
+	s := &subscription{name: name, topic: t, policy: c.policy(name), born: c.now}
+	s.low, s.next = low, low
+	s.alarm.fire = func() { c.beat(s) }
+	t.subs = append(t.subs, s)
+	c.changed = true
+	c.cfg.logger.Debug("subscription created", "topic", t.name, "subscription", name, "from", low)
+	return s
+}
+
+func (s *subscription) consumer(name string) *consumer {
+	for _, co := range s.consumers {
+		if co.name == name {
+			return co
+		}
+	}
+	return nil
+}
+
+// pick returns the consumer that the next message goes to, or nil: the only one of
+// an Exclusive subscription, the next one with a stream of a Shared one.
+func (s *subscription) pick() *consumer {
+	for i := range s.consumers {
+		n := (s.turn + i) % len(s.consumers)
+		if co := s.consumers[n]; co.ready() {
+			s.turn = (n + 1) % len(s.consumers)
+			return co
+		}
+	}
+	return nil
+}
+
+// attended reports whether anybody could take a message.
+func (s *subscription) attended() bool {
+	for _, co := range s.consumers {
+		if co.ready() {
+			return true
+		}
+	}
+	return false
+}
+
+// unread returns how many messages were never handed out.
+func (s *subscription) unread() uint64 { return s.topic.next - s.next }
