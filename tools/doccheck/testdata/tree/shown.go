@@ -1,0 +1,4 @@
+// Package tree is looked at.
+package tree
+
+func Undocumented() {}
