@@ -2,10 +2,10 @@ package danube
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,7 +60,7 @@ func (c Config) withDefaults() (Config, []endpoint, error) {
 	}
 	var errs []error
 	if len(c.Seeds) == 0 {
-		errs = append(errs, errors.New("danube: no seed address; give at least one, such as http://localhost:6650"))
+		errs = append(errs, invalid("no seed address; give at least one, such as http://localhost:6650"))
 	}
 	var seeds []endpoint
 	for _, s := range c.Seeds {
@@ -71,16 +71,19 @@ func (c Config) withDefaults() (Config, []endpoint, error) {
 		}
 		seeds = append(seeds, e)
 	}
-	for name, d := range map[string]time.Duration{
-		"Timeouts.Control": c.Timeouts.Control, "Timeouts.Send": c.Timeouts.Send, "Timeouts.Ack": c.Timeouts.Ack,
-		"Timeouts.Health": c.Timeouts.Health, "BackoffInitial": c.BackoffInitial, "HealthInterval": c.HealthInterval,
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Timeouts.Control", c.Timeouts.Control}, {"Timeouts.Send", c.Timeouts.Send}, {"Timeouts.Ack", c.Timeouts.Ack},
+		{"Timeouts.Health", c.Timeouts.Health}, {"BackoffInitial", c.BackoffInitial}, {"HealthInterval", c.HealthInterval},
 	} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("danube: %s is %v; want a positive duration, or 0 for the default", name, d))
+		if d.value < 0 {
+			errs = append(errs, invalid("%s is %v; want a positive duration, or 0 for the default", d.name, d.value))
 		}
 	}
 	if c.BackoffMax < c.BackoffInitial {
-		errs = append(errs, fmt.Errorf("danube: BackoffMax %v is less than BackoffInitial %v", c.BackoffMax, c.BackoffInitial))
+		errs = append(errs, invalid("BackoffMax %v is less than BackoffInitial %v", c.BackoffMax, c.BackoffInitial))
 	}
 	return c, seeds, errors.Join(errs...)
 }
@@ -100,23 +103,33 @@ func parseEndpoint(s string) (endpoint, error) {
 	if strings.Contains(s, "://") {
 		u, err := url.Parse(s)
 		if err != nil {
-			return "", fmt.Errorf("danube: address %q: %w", s, err)
+			var part *url.Error
+			if errors.As(err, &part) {
+				err = part.Err // without the address, which may have a password in it
+			}
+			return "", invalid("address of a broker: %w; want http://host:port", err)
 		}
 		switch u.Scheme {
 		case "http":
 		case "https":
-			return "", fmt.Errorf("danube: address %q: TLS is not supported yet; use http://host:port", s)
+			return "", invalid("address %q: TLS is not supported yet; use http://host:port", u.Redacted())
 		default:
-			return "", fmt.Errorf("danube: address %q: scheme %q; want http://host:port", s, u.Scheme)
+			return "", invalid("address %q: scheme %q; want http://host:port", u.Redacted(), u.Scheme)
 		}
-		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-			return "", fmt.Errorf("danube: address %q: only http://host:port is understood", s)
+		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return "", invalid("address %q: only http://host:port is understood", u.Redacted())
 		}
 		hostport = u.Host
 	}
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil || host == "" || port == "" {
-		return "", fmt.Errorf("danube: address %q: want http://host:port or host:port", s)
+		return "", invalid("address %q: want http://host:port or host:port", hostport)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", invalid("address %q: port %q is not a number from 1 to 65535", hostport, port)
+	}
+	if strings.ContainsAny(host, " \t\r\n,;/@\"'<>") {
+		return "", invalid("address %q: %q is not a host; several addresses are several seeds", hostport, host)
 	}
 	return endpoint(net.JoinHostPort(host, port)), nil
 }

@@ -186,7 +186,7 @@ func (c *Consumer) Receive(ctx context.Context) (*Message, error) {
 	if c.inbox == nil {
 		return nil, invalid("Receive on a consumer of %s that has a Handler", c.cfg.Topic)
 	}
-	m, err := c.inbox.pop(ctx)
+	m, err := c.inbox.take(ctx)
 	if errors.Is(err, errInboxClosed) {
 		if err := c.Err(); err != nil {
 			return nil, err

@@ -17,6 +17,12 @@ import (
 // maxRequest is the most that a broker takes in one request, everything included.
 const maxRequest = 4 << 20
 
+// pending is one accepted message on its way.
+type pending struct {
+	m    *Outgoing
+	done func(Receipt, error)
+}
+
 // lane publishes to one partition: one goroutine, one send outstanding, the
 // message at the head repeated until it is settled.
 type lane struct {
@@ -24,7 +30,7 @@ type lane struct {
 	topic     string // on the wire
 	partition int32
 	name      string
-	queue     *sendQueue
+	queue     *bounded[pending]
 	wait      *retry.Backoff
 
 	ctx    context.Context // ends when the lane must give up
@@ -49,7 +55,7 @@ type lane struct {
 func newLane(p *Producer, partition int32) *lane {
 	l := &lane{
 		p: p, topic: p.cfg.Topic, partition: partition, name: p.cfg.Name,
-		queue:  newSendQueue(p.cfg.MaxPending, p.cfg.MaxPendingBytes),
+		queue:  newBounded[pending](p.cfg.MaxPending, p.cfg.MaxPendingBytes),
 		wait:   p.client.backoff(),
 		opened: make(chan struct{}),
 		ended:  make(chan struct{}),
@@ -68,7 +74,7 @@ func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error
 	if err := l.failure(); err != nil {
 		return err
 	}
-	ok, err := l.queue.push(ctx, pending{m, done})
+	ok, err := l.queue.push(ctx, pending{m, done}, len(m.Payload))
 	if err != nil {
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrNotSent, Err: err}
 	}

@@ -185,7 +185,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	if p.c.cfg.Handler != nil {
 		p.c.cfg.Handler(m)
 	} else {
-		p.c.inbox.push(p.c.ctx, m)
+		p.c.inbox.put(p.c.ctx, m)
 	}
 }
 

@@ -21,12 +21,12 @@ type pastTable struct {
 }
 
 type pastSlot struct {
-	next uint64 // offset + 1; 0 is an empty slot
+	next uint64 // offset + 1; 0 is an empty slot, so the very last offset has none
 	id   identity
 }
 
 func (p *pastTable) lookup(offset uint64, id identity) pastVerdict {
-	if len(p.slots) == 0 {
+	if len(p.slots) == 0 || offset+1 == 0 {
 		return pastUnknown
 	}
 	s := p.slots[offset&uint64(len(p.slots)-1)]
@@ -40,6 +40,9 @@ func (p *pastTable) lookup(offset uint64, id identity) pastVerdict {
 }
 
 func (p *pastTable) add(offset uint64, id identity) {
+	if offset+1 == 0 {
+		return
+	}
 	if len(p.slots) == 0 {
 		p.slots = make([]pastSlot, 64)
 	}

@@ -2,33 +2,42 @@ package danube
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
-// pending is one accepted message on its way.
-type pending struct {
-	m    *Outgoing
-	done func(Receipt, error)
-}
-
-// sendQueue holds the accepted messages of one partition, bounded by number and
-// by bytes.
-type sendQueue struct {
+// bounded is a queue that is bounded by number and by bytes. Who finds it full
+// waits in line: nobody overtakes, so that a large value is not kept out for ever
+// by small ones.
+type bounded[T any] struct {
 	maxItems, maxBytes int
 
-	mu     sync.Mutex
-	items  []pending // a ring: n items from head on
-	head   int
-	n      int
-	bytes  int
-	closed bool
+	mu      sync.Mutex
+	items   []sized[T] // a ring: n items from head on
+	head    int
+	n       int
+	bytes   int
+	out     bool // whether what was taken last may still be in use
+	closed  bool
+	waiting []*waiter[T]
 
-	ready chan struct{} // a token when there may be something for the lane to do
-	room  chan struct{} // a token when there may be room
+	ready chan struct{} // a token when there may be something to take
 }
 
-func newSendQueue(maxItems, maxBytes int) *sendQueue {
-	return &sendQueue{maxItems: maxItems, maxBytes: maxBytes, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+type sized[T any] struct {
+	value T
+	bytes int
+}
+
+// waiter is one push that waits for room. Who makes the room puts its value in.
+type waiter[T any] struct {
+	it   sized[T]
+	in   bool
+	done chan struct{} // closed when the value is in, or never will be
+}
+
+func newBounded[T any](maxItems, maxBytes int) *bounded[T] {
+	return &bounded[T]{maxItems: maxItems, maxBytes: maxBytes, ready: make(chan struct{}, 1)}
 }
 
 func token(c chan struct{}) {
@@ -39,39 +48,51 @@ func token(c chan struct{}) {
 }
 
 // push waits for room; false means that the queue is closed, an error that ctx
-// ended.
-func (q *sendQueue) push(ctx context.Context, it pending) (bool, error) {
-	for {
-		q.mu.Lock()
-		if q.closed {
-			q.mu.Unlock()
-			token(q.room) // for the next one who waits
-			return false, nil
-		}
-		size := len(it.m.Payload)
-		if q.n == 0 || q.n < q.maxItems && q.bytes+size <= q.maxBytes {
-			q.add(it)
-			q.bytes += size
-			more := q.n < q.maxItems && q.bytes < q.maxBytes
-			q.mu.Unlock()
-			token(q.ready)
-			if more {
-				token(q.room)
-			}
-			return true, nil
-		}
-		q.mu.Unlock()
-		select {
-		case <-q.room:
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		}
+// ended. One value always fits.
+func (q *bounded[T]) push(ctx context.Context, v T, bytes int) (bool, error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
 	}
+	it := sized[T]{v, bytes}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return false, nil
+	}
+	if len(q.waiting) == 0 && q.fits(bytes) {
+		q.add(it)
+		q.mu.Unlock()
+		token(q.ready)
+		return true, nil
+	}
+	w := &waiter[T]{it: it, done: make(chan struct{})}
+	q.waiting = append(q.waiting, w)
+	q.mu.Unlock()
+
+	select {
+	case <-w.done:
+		return w.in, nil
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case <-w.done:
+		return w.in, nil
+	default:
+	}
+	q.waiting = slices.DeleteFunc(q.waiting, func(o *waiter[T]) bool { return o == w })
+	q.admit() // it may have been in the way of smaller ones
+	return false, context.Cause(ctx)
 }
 
-func (q *sendQueue) add(it pending) {
+func (q *bounded[T]) fits(bytes int) bool {
+	return q.n == 0 || q.n < q.maxItems && q.bytes+bytes <= q.maxBytes
+}
+
+func (q *bounded[T]) add(it sized[T]) {
 	if q.n == len(q.items) {
-		grown := make([]pending, max(16, 2*q.n))
+		grown := make([]sized[T], max(16, 2*q.n))
 		for i := range q.n {
 			grown[i] = q.items[(q.head+i)%len(q.items)]
 		}
@@ -79,29 +100,58 @@ func (q *sendQueue) add(it pending) {
 	}
 	q.items[(q.head+q.n)%len(q.items)] = it
 	q.n++
+	q.bytes += it.bytes
 }
 
-// pop takes the oldest message; done means that there is none and none will come.
-func (q *sendQueue) pop() (it pending, ok, done bool) {
+// admit lets in who has waited longest, as many as fit.
+func (q *bounded[T]) admit() {
+	for len(q.waiting) > 0 && q.fits(q.waiting[0].it.bytes) {
+		w := q.waiting[0]
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		w.in = true
+		q.add(w.it)
+		close(w.done)
+		token(q.ready)
+	}
+}
+
+// pop takes the oldest value; done means that there is none and none will come.
+func (q *bounded[T]) pop() (v T, ok, done bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.out = q.n > 0
 	if q.n == 0 {
-		return pending{}, false, q.closed
+		return v, false, q.closed
 	}
-	it = q.items[q.head]
-	q.items[q.head] = pending{}
+	it := q.items[q.head]
+	q.items[q.head] = sized[T]{}
 	q.head = (q.head + 1) % len(q.items)
 	q.n--
-	q.bytes -= len(it.m.Payload)
-	token(q.room)
-	return it, true, false
+	q.bytes -= it.bytes
+	q.admit()
+	return it.value, true, false
 }
 
-// close ends the intake; what is in the queue stays there.
-func (q *sendQueue) close() {
+// close ends the intake, also for those who wait; what is in the queue stays there.
+// idle reports that nothing is, and that what was taken before is settled: whoever
+// takes has asked again since.
+func (q *bounded[T]) close() (idle bool) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.closed = true
-	q.mu.Unlock()
+	for _, w := range q.waiting {
+		close(w.done)
+	}
+	q.waiting = nil
 	token(q.ready)
-	token(q.room)
+	return q.n == 0 && !q.out
+}
+
+// drop closes the queue and forgets what is in it.
+func (q *bounded[T]) drop() {
+	q.mu.Lock()
+	q.items, q.head, q.n, q.bytes = nil, 0, 0, 0
+	q.mu.Unlock()
+	q.close()
 }
