@@ -1,0 +1,54 @@
+package connect
+
+import (
+	"context"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+)
+
+// Client is what the runtimes need of a Danube client. [WithClient] takes any
+// implementation; [DanubeClient] makes one of the client in package danube.
+type Client interface {
+	// NewProducer opens a producer as [danube.Client.NewProducer] does.
+	NewProducer(ctx context.Context, cfg danube.ProducerConfig) (Producer, error)
+	// NewConsumer opens a consumer as [danube.Client.NewConsumer] does. The runtime
+	// always sets cfg.Handler, which may be called before NewConsumer returns.
+	NewConsumer(ctx context.Context, cfg danube.ConsumerConfig) (Consumer, error)
+}
+
+// Producer is what the runtimes need of a producer; see [danube.Producer], whose
+// methods say what each must do.
+type Producer interface {
+	SendAsync(ctx context.Context, m *danube.Outgoing, done func(danube.Receipt, error)) error
+	Close(ctx context.Context) error
+}
+
+// Consumer is what the runtimes need of a consumer; see [danube.Consumer], whose
+// methods say what each must do.
+type Consumer interface {
+	Ack(m *danube.Message) error
+	Done() <-chan struct{}
+	Err() error
+	Close(ctx context.Context) error
+}
+
+// DanubeClient makes the client of package danube fit for [WithClient].
+func DanubeClient(c *danube.Client) Client { return danubeClient{c} }
+
+type danubeClient struct{ c *danube.Client }
+
+func (d danubeClient) NewProducer(ctx context.Context, cfg danube.ProducerConfig) (Producer, error) {
+	p, err := d.c.NewProducer(ctx, cfg)
+	if err != nil {
+		return nil, err // never a nil pointer in an interface
+	}
+	return p, nil
+}
+
+func (d danubeClient) NewConsumer(ctx context.Context, cfg danube.ConsumerConfig) (Consumer, error) {
+	c, err := d.c.NewConsumer(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,60 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Emitter is how a [StreamConnector] hands records over. It is safe for concurrent
+// use; the order is that of the calls of each goroutine. It may be used until
+// Stream has returned, also after Stream's context has ended.
+type Emitter struct {
+	rt *SourceRuntime
+}
+
+// Emit publishes a record and returns when the broker has it, so that an answer to
+// whoever sent it can wait for that. The error has ErrNotEmitted in its chain when
+// the record will not be published: ctx ended before it was accepted, or the runtime
+// is at its end; ErrOutcomeUnknown when ctx ended later, and then the record is still
+// published. A record that can never be published comes back as invalid data, with
+// on_error = "skip" alone: else the runtime stops.
+func (e *Emitter) Emit(ctx context.Context, r *SourceRecord) (Receipt, error) {
+	type result struct {
+		r   Receipt
+		err error
+	}
+	done := make(chan result, 1)
+	if err := e.EmitAsync(ctx, r, func(r Receipt, err error) { done <- result{r, err} }); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case res := <-done:
+		return res.r, res.err
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("emit %v: %w: %w", r, ErrOutcomeUnknown, context.Cause(ctx))
+	}
+}
+
+// EmitAsync accepts a record for publishing and returns; it waits only for room,
+// which is back-pressure: 1024 records or 16 MiB of a partition that the broker has
+// not answered for. After nil, done is called exactly once with what Emit would
+// return; it must not block. After an error, done is not called and the record is
+// not published. done may be nil.
+func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Receipt, error)) error {
+	if r == nil {
+		return InvalidDataf("%w: the record is nil", ErrNotEmitted)
+	}
+	if e.rt.closing.Load() {
+		return fmt.Errorf("emit %v: %w: the runtime has stopped", r, ErrNotEmitted)
+	}
+	// Accepting ends with the caller's context and with the drain.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.rt.work, func() { cancel(context.Cause(e.rt.work)) })()
+	err := e.rt.emit(ctx, r, done)
+	if err != nil && !errors.Is(err, ErrNotEmitted) {
+		err = fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)
+	}
+	return err
+}

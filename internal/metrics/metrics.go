@@ -1,0 +1,110 @@
+// Package metrics holds the metrics of a connector under the names of the Rust
+// crate danube-connect-core, so that one dashboard serves both.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Error types are a small closed set: an error's text would make a series of each.
+const (
+	ErrRetryable = "retryable"
+	ErrInvalid   = "invalid_data"
+	ErrFatal     = "fatal"
+	ErrConfig    = "config"
+	ErrPanic     = "panic"
+	ErrTimeout   = "timeout"
+	ErrCommit    = "commit"
+	ErrPoll      = "poll"
+)
+
+// Set is all metrics of one connector.
+type Set struct {
+	connector string
+	received  *prometheus.CounterVec
+	processed *prometheus.CounterVec
+	failed    *prometheus.CounterVec
+	retried   *prometheus.CounterVec
+	skipped   *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	batch     *prometheus.HistogramVec
+	inflight  *prometheus.GaugeVec
+}
+
+// New registers the metrics of a connector; healthy is asked at each scrape.
+func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set, error) {
+	labels := []string{"connector", "topic"}
+	counter := func(name, help string, more ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "danube_connector_" + name, Help: help}, append(labels, more...))
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "danube_connector_" + name, Help: help, Buckets: buckets}, labels)
+	}
+	s := &Set{
+		connector: connector,
+		received:  counter("messages_received_total", "Messages received from the broker."),
+		processed: counter("messages_processed_total", "Messages processed: by a sink, acknowledged by its connector; by a source, acknowledged by the broker."),
+		failed:    counter("messages_failed_total", "Failed attempts and calls, by type of error.", "error_type"),
+		retried:   counter("messages_retried_total", "Attempts to process or publish a message again."),
+		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
+		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
+			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
+		batch:    histogram("batch_size", "Messages in each batch that a connector was given, or gave.", []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
+		inflight: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "danube_connector_inflight_messages", Help: "Messages in hand that are not settled."}, labels),
+	}
+	health := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "danube_connector_health", Help: "1 when the connector is ready, else 0.",
+		ConstLabels: prometheus.Labels{"connector": connector},
+	}, func() float64 {
+		if healthy() {
+			return 1
+		}
+		return 0
+	})
+	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.duration, s.batch, s.inflight, health} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Topic is the metrics of one topic, looked up once.
+type Topic struct {
+	set       *Set
+	topic     string
+	Received  prometheus.Counter
+	Processed prometheus.Counter
+	Retried   prometheus.Counter
+	Skipped   prometheus.Counter
+	Inflight  prometheus.Gauge
+	duration  prometheus.Observer
+	batch     prometheus.Observer
+}
+
+// Topic returns the metrics of a topic.
+func (s *Set) Topic(topic string) *Topic {
+	return &Topic{
+		set: s, topic: topic,
+		Received:  s.received.WithLabelValues(s.connector, topic),
+		Processed: s.processed.WithLabelValues(s.connector, topic),
+		Retried:   s.retried.WithLabelValues(s.connector, topic),
+		Skipped:   s.skipped.WithLabelValues(s.connector, topic),
+		Inflight:  s.inflight.WithLabelValues(s.connector, topic),
+		duration:  s.duration.WithLabelValues(s.connector, topic),
+		batch:     s.batch.WithLabelValues(s.connector, topic),
+	}
+}
+
+// Failed counts a failure by its type, one of the constants.
+func (t *Topic) Failed(errType string) {
+	t.set.failed.WithLabelValues(t.set.connector, t.topic, errType).Inc()
+}
+
+// Took records the time that one message took.
+func (t *Topic) Took(d time.Duration) { t.duration.Observe(d.Seconds()) }
+
+// Batch records a batch's size.
+func (t *Topic) Batch(n int) { t.batch.Observe(float64(n)) }

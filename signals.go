@@ -1,0 +1,114 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+)
+
+// signals stops the run at the first SIGINT or SIGTERM and forces its end at the
+// second. The returned function gives the signals back.
+func (k *core) signals() (restore func()) {
+	if k.opts.noSignals {
+		return func() {}
+	}
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case s := <-c:
+				k.signalled(s, n > 0)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(c)
+		close(done)
+	}
+}
+
+func (k *core) signalled(s os.Signal, again bool) {
+	if again {
+		k.log.Warn("second signal, forcing the exit", "signal", s.String())
+		k.force(&ForcedError{Signal: s})
+		return
+	}
+	k.log.Info("signal, stopping; a second one forces the exit", "signal", s.String())
+	k.cancel(errStopped)
+}
+
+const (
+	healthEvery   = 30 * time.Second
+	healthTimeout = 10 * time.Second
+)
+
+// healthChecks asks a connector that can tell whether its external system is there.
+func (k *core) healthChecks() (stop func()) {
+	checker, ok := capability[HealthChecker](k.connector)
+	if !ok {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(k.stop)
+	go func() {
+		t := time.NewTicker(healthEvery)
+		defer t.Stop()
+		for {
+			call, end := context.WithTimeout(ctx, healthTimeout)
+			err := protect(func() error { return checker.HealthCheck(call) })
+			end()
+			if ctx.Err() != nil {
+				return
+			}
+			reason := ""
+			if err != nil {
+				reason = oneLine(err)
+			}
+			if k.board.Set("health check", reason) {
+				if err != nil {
+					k.log.Warn("the connector's health check fails", "error", reason)
+				} else {
+					k.log.Info("the connector's health check is good again")
+				}
+			}
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return cancel
+}
+
+// onSession shows on the board where a topic's session stands.
+func (k *core) onSession(kind string) func(danube.SessionEvent) {
+	return func(e danube.SessionEvent) {
+		reason := ""
+		if e.State != danube.Ready {
+			reason = e.State.String()
+			if e.Err != nil {
+				reason += ": " + oneLine(e.Err)
+			}
+		}
+		k.board.Set(fmt.Sprintf("%s of %s", kind, e.Topic), reason)
+	}
+}
+
+// opened gives an error of opening a topic the kind that ends the run rightly.
+func opened(what, topic string, err error) error {
+	switch {
+	case errors.Is(err, danube.ErrInvalid), errors.Is(err, danube.ErrConflict), errors.Is(err, danube.ErrNotFound), errors.Is(err, danube.ErrAuth), errors.Is(err, danube.ErrPermission):
+		return InvalidConfigf("%s of %s: %w", what, topic, err)
+	}
+	return fmt.Errorf("%s of %s: %w", what, topic, err)
+}

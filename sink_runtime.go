@@ -1,0 +1,169 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"regexp"
+	"sync"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+)
+
+// SinkRuntime moves records from Danube to a connector: it receives, keeps the
+// order of each partition, makes batches, retries, acknowledges what the connector
+// has written, and stops without losing anything. One runtime runs once.
+type SinkRuntime struct {
+	*core
+	sink   SinkConnector
+	batch  BatchSinkConnector // set when the connector takes batches
+	routes []*sinkRoute
+}
+
+// NewSinkRuntime checks the configuration and everything else that can be checked
+// without a broker. All problems of the configuration come in one [ConfigErrors].
+func NewSinkRuntime(c SinkConnector, opts ...Option) (*SinkRuntime, error) {
+	if c == nil {
+		return nil, InvalidConfigf("the sink connector is nil")
+	}
+	k, err := newCore(c, false, opts)
+	if err != nil {
+		return nil, err
+	}
+	rt := &SinkRuntime{core: k, sink: c}
+	if a, ok := c.(*batchSink); ok {
+		rt.batch = a.BatchSinkConnector
+	}
+	return rt, nil
+}
+
+// Config returns the effective configuration.
+func (rt *SinkRuntime) Config() Config { return rt.cfg }
+
+// MetricsAddress returns where metrics and probes are served, nil when they are
+// not. Valid once Initialize was called.
+func (rt *SinkRuntime) MetricsAddress() net.Addr { return rt.addr }
+
+// Run initializes the connector, subscribes, and moves records until ctx ends,
+// SIGINT or SIGTERM comes, or it cannot go on. It then stops taking records in,
+// lets those in work finish within drain_timeout_ms, sends their acks, hands the
+// rest back to the broker, calls Shutdown and returns: nil after a clean stop, else
+// every error joined; see [ExitCode]. A second signal ends it at once.
+func (rt *SinkRuntime) Run(ctx context.Context) error { return rt.run(ctx, rt) }
+
+// open subscribes to every route.
+func (rt *SinkRuntime) open(ctx context.Context) error {
+	configs, err := rt.consumerConfigs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range configs {
+		rt.routes = append(rt.routes, newSinkRoute(rt, c))
+	}
+	errs := make([]error, len(rt.routes))
+	var wg sync.WaitGroup
+	for i, r := range rt.routes {
+		wg.Go(func() { errs[i] = r.open(ctx) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain ends the intake of all routes and waits for what is in work.
+func (rt *SinkRuntime) drain(ctx context.Context) error {
+	errs := make([]error, len(rt.routes))
+	var wg sync.WaitGroup
+	for i, r := range rt.routes {
+		wg.Go(func() { errs[i] = r.drain(ctx) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		rt.note(err)
+	}
+	return nil
+}
+
+func (rt *SinkRuntime) unsettled() string {
+	n := 0
+	for _, r := range rt.routes {
+		n += r.inHand()
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d records in hand were not acknowledged and will be delivered again", n)
+}
+
+// consumerConfigs returns what to consume: the connector's choice, or the
+// configuration's.
+func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]danube.ConsumerConfig, error) {
+	configs := []ConsumerConfig{{}}
+	if c, ok := capability[ConsumerConfigurer](rt.connector); ok {
+		err := protect(func() (err error) {
+			configs, err = c.ConsumerConfigs(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("consumer configs: %w", asFatal(err))
+		}
+		if len(configs) == 0 {
+			return nil, InvalidConfigf("ConsumerConfigs returned no topic")
+		}
+	}
+	seen := map[string]bool{}
+	var out []danube.ConsumerConfig
+	for _, c := range configs {
+		d := rt.consumerConfig(c)
+		if seen[d.Topic] {
+			return nil, InvalidConfigf("ConsumerConfigs names topic %s twice", d.Topic)
+		}
+		seen[d.Topic] = true
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (rt *SinkRuntime) consumerConfig(c ConsumerConfig) danube.ConsumerConfig {
+	d := danube.ConsumerConfig{
+		Topic:        or(c.Topic, rt.cfg.SourceTopic),
+		Subscription: or(c.Subscription, rt.cfg.SubscriptionName),
+		Name:         c.ConsumerName,
+		Type:         or(c.Type, rt.cfg.SubscriptionType).client(),
+		CreateTopic:  c.CreateTopic,
+		OnSession:    rt.onSession("subscription"),
+	}
+	if d.Name == "" {
+		d.Name = rt.cfg.ConnectorName
+		if d.Type == danube.Shared || d.Type == danube.KeyShared {
+			d.Name += replicaSuffix()
+		}
+	}
+	return d
+}
+
+func or[T comparable](v, instead T) T {
+	var zero T
+	if v == zero {
+		return instead
+	}
+	return v
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// replicaSuffix tells processes that share a subscription apart: two of one name
+// would take the stream from each other without end.
+func replicaSuffix() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return fmt.Sprintf("-%s-%08x", notInNames.ReplaceAllString(host, "-"), rand.Uint32())
+}
