@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
 )
 
 // KindOf classifies an error; the runtime does as it says. The rules, first
@@ -16,16 +18,18 @@ import (
 //     [ConfigErrors] in the chain. A [*PanicError] is retryable whatever it wraps.
 //  3. Joined errors (errors.Join, several %w) are classified each for itself and
 //     the worst wins: fatal, configuration, invalid data, retryable.
-//  4. A gRPC status InvalidArgument, OutOfRange or DataLoss is invalid data. All
+//  4. A message that Danube itself will never take, [danube.ErrTooLarge] or
+//     [danube.ErrSchema], is invalid data.
+//  5. A gRPC status InvalidArgument, OutOfRange or DataLoss is invalid data. All
 //     others are retryable. That includes those that look permanent, as
 //     Unauthenticated, PermissionDenied, NotFound, FailedPrecondition and
 //     Unimplemented: tokens are renewed, a proxy answers for a server that is
 //     restarting, Danube says PermissionDenied where a publish failed. Retries
 //     end with the budget, and the policy follows.
-//  5. A JSON text that does not parse or does not fit is invalid data. Where the
+//  6. A JSON text that does not parse or does not fit is invalid data. Where the
 //     text is not the record's but an external system's answer, mark it
 //     [Retryable]. Decoding into something that is no pointer is fatal.
-//  6. Everything else is retryable: timeouts, network and context errors, and
+//  7. Everything else is retryable: timeouts, network and context errors, and
 //     errors that nobody knows. To give up a record wrongly loses data, to retry
 //     wrongly costs time.
 func KindOf(err error) Kind {
@@ -34,6 +38,9 @@ func KindOf(err error) Kind {
 	}
 	if k := explicitKind(err); k != KindNone {
 		return k
+	}
+	if errors.Is(err, danube.ErrTooLarge) || errors.Is(err, danube.ErrSchema) {
+		return KindInvalidData
 	}
 	if s, ok := status.FromError(err); ok {
 		switch s.Code() {

@@ -12,6 +12,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
 )
 
 func TestKindOf(t *testing.T) {
@@ -54,11 +56,16 @@ func TestKindOf(t *testing.T) {
 		"panic":                        {&PanicError{Value: "x"}, KindRetryable},
 		"panic with a fatal error":     {&PanicError{Value: Fatal(io.EOF)}, KindRetryable},
 		"panic, wrapped by the author": {Fatal(&PanicError{Value: "x"}), KindFatal},
-		"JSON syntax":                  {fmt.Errorf("x: %w", jsonErr("{", &n)), KindInvalidData},
-		"JSON type":                    {jsonErr(`"text"`, &n), KindInvalidData},
-		"JSON value":                   {unsupported, KindInvalidData},
-		"JSON unsupported type":        {unsupportedType, KindInvalidData},
-		"JSON no pointer":              {jsonErr("1", n), KindFatal},
+		"too large for Danube":         {&danube.Error{Op: "publish", Reason: danube.ErrTooLarge}, KindInvalidData},
+		"refused by a schema": {&danube.Error{
+			Op: "publish", Reason: danube.ErrSchema, Err: status.Error(codes.PermissionDenied, "x"),
+		}, KindInvalidData},
+		"Danube, for now":       {&danube.Error{Op: "publish", Err: status.Error(codes.Unavailable, "x")}, KindRetryable},
+		"JSON syntax":           {fmt.Errorf("x: %w", jsonErr("{", &n)), KindInvalidData},
+		"JSON type":             {jsonErr(`"text"`, &n), KindInvalidData},
+		"JSON value":            {unsupported, KindInvalidData},
+		"JSON unsupported type": {unsupportedType, KindInvalidData},
+		"JSON no pointer":       {jsonErr("1", n), KindFatal},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

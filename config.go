@@ -1,0 +1,128 @@
+package connect
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Config is everything that configures a connector. [LoadConfig] makes one from
+// defaults, a TOML file, the environment and code, each over the one before;
+// [DefaultConfig] starts one in code. Copies are independent of each other, apart
+// from what MaxRetries points to.
+//
+// The key of each field in the file and its environment variable stand in its
+// comment. A file may have all keys at its top, or those marked so in the tables
+// [retry] and [processing]. Times are milliseconds there, durations here.
+type Config struct {
+	// ServiceURL is where brokers are: "http://host:port", several separated
+	// by commas. One is enough while it lives.
+	// danube_service_url, DANUBE_SERVICE_URL. Default: http://localhost:6650.
+	ServiceURL string
+	// ConnectorName names this connector in the consumers and producers that it
+	// opens, in logs and metrics: letters, digits, _ and -. A second process of the
+	// same name and subscription takes this one's place.
+	// connector_name, CONNECTOR_NAME. Required.
+	ConnectorName string
+
+	// SourceTopic is the topic that a sink reads: "/namespace/name".
+	// source_topic, DANUBE_TOPIC. Required for a sink that does not name its own.
+	SourceTopic string
+	// DestinationTopic is the topic that a source writes.
+	// destination_topic, DANUBE_TOPIC. Required for a source that does not name its
+	// own.
+	DestinationTopic string
+	// SubscriptionName is the subscription of a sink: letters, digits, _ and -.
+	// subscription_name, SUBSCRIPTION_NAME. Required like SourceTopic.
+	SubscriptionName string
+	// SubscriptionType is how several processes share the subscription.
+	// subscription_type, SUBSCRIPTION_TYPE: exclusive, shared, failover or
+	// key_shared, in any case. Default: exclusive.
+	SubscriptionType SubscriptionType
+	// ReliableDispatch makes a source create its topics as reliable ones, which keep
+	// messages until they are acknowledged.
+	// reliable_dispatch, RELIABLE_DISPATCH. Default: true.
+	ReliableDispatch bool
+
+	// MaxRetries is how often a sink tries a record again, at most 100; 0 is never.
+	// A nil pointer leaves it to the record's time budget alone, which ends retries
+	// in any case. Publishing and connecting are retried without limit.
+	// max_retries in [retry], MAX_RETRIES. Default: nil.
+	MaxRetries *int
+	// RetryBackoff is the wait before the first retry; it doubles for each next one.
+	// retry_backoff_ms in [retry], RETRY_BACKOFF_MS. Default: 1 s.
+	RetryBackoff time.Duration
+	// MaxBackoff is the longest wait, at least RetryBackoff.
+	// max_backoff_ms in [retry], MAX_BACKOFF_MS. Default: 30 s.
+	MaxBackoff time.Duration
+
+	// BatchSize is the largest number of records in a batch.
+	// batch_size in [processing], BATCH_SIZE. Default: 1000.
+	BatchSize int
+	// BatchBytes is the size of the payloads at which a batch is complete; 0 sets no
+	// limit. A single larger record makes a batch of its own.
+	// batch_bytes in [processing], BATCH_BYTES. Default: 4 MiB.
+	BatchBytes int
+	// BatchTimeout is how long a batch waits for more records after its first; 0
+	// does not wait.
+	// batch_timeout_ms in [processing], BATCH_TIMEOUT_MS. Default: 1 s.
+	BatchTimeout time.Duration
+	// PollInterval is the wait after a poll of a source that brought nothing.
+	// poll_interval_ms in [processing], POLL_INTERVAL_MS. Default: 100 ms.
+	PollInterval time.Duration
+	// DrainTimeout is the time that a stop gives to what is in work. Let the
+	// supervisor wait longer than that: Kubernetes kills after 30 s.
+	// drain_timeout_ms in [processing], DRAIN_TIMEOUT_MS. Default: 20 s.
+	DrainTimeout time.Duration
+	// OnError is what happens to a record that cannot be processed.
+	// on_error in [processing], ON_ERROR: stop or skip. Default: stop.
+	OnError ErrorPolicy
+
+	// MetricsAddr is the host or IP address on which metrics and health are served.
+	// There is no authentication: where others reach this host, bind 127.0.0.1 or
+	// keep them out. The default lets a probe into the container.
+	// metrics_addr in [processing], METRICS_ADDR. Default: 0.0.0.0.
+	MetricsAddr string
+	// MetricsPort is the port of metrics and health; 0 turns both off. When it was
+	// configured and is taken, the connector does not start; when the default is
+	// taken, the next free port serves.
+	// metrics_port in [processing], METRICS_PORT. Default: 9090.
+	MetricsPort int
+	// LogLevel is the lowest level that is logged.
+	// log_level in [processing], LOG_LEVEL, RUST_LOG: trace, debug, info, warn,
+	// error or off. RUST_LOG wins, as with the Rust connectors, and takes these words
+	// only, no filters by module. Default: info.
+	LogLevel slog.Level
+
+	loaded *loaded // nil when made in code
+}
+
+// DefaultConfig returns the defaults. They lack what has none: the connector's
+// name, its topic and its subscription.
+func DefaultConfig() Config {
+	return Config{
+		ServiceURL:       "http://localhost:6650",
+		SubscriptionType: SubscriptionExclusive,
+		ReliableDispatch: true,
+		RetryBackoff:     time.Second,
+		MaxBackoff:       30 * time.Second,
+		BatchSize:        1000,
+		BatchBytes:       4 << 20,
+		BatchTimeout:     time.Second,
+		PollInterval:     100 * time.Millisecond,
+		DrainTimeout:     20 * time.Second,
+		OnError:          OnErrorStop,
+		MetricsAddr:      "0.0.0.0",
+		MetricsPort:      9090,
+		LogLevel:         slog.LevelInfo,
+	}
+}
+
+// ServiceURLs returns the addresses in ServiceURL, one by one.
+func (c Config) ServiceURLs() []string {
+	urls := strings.Split(c.ServiceURL, ",")
+	for i := range urls {
+		urls[i] = strings.TrimSpace(urls[i])
+	}
+	return urls
+}

@@ -1,0 +1,124 @@
+package connect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/internal/conf"
+)
+
+// configKeys is Config as the file and the environment have it.
+type configKeys struct {
+	ServiceURL       string `toml:"danube_service_url" env:"DANUBE_SERVICE_URL"`
+	ConnectorName    string `toml:"connector_name" env:"CONNECTOR_NAME"`
+	SourceTopic      string `toml:"source_topic" env:"DANUBE_TOPIC"`
+	DestinationTopic string `toml:"destination_topic" env:"DANUBE_TOPIC"`
+	SubscriptionName string `toml:"subscription_name" env:"SUBSCRIPTION_NAME"`
+	SubscriptionType string `toml:"subscription_type" env:"SUBSCRIPTION_TYPE"`
+	ReliableDispatch bool   `toml:"reliable_dispatch" env:"RELIABLE_DISPATCH"`
+
+	MaxRetries     *int  `toml:"max_retries" env:"MAX_RETRIES"`
+	RetryBackoffMs int64 `toml:"retry_backoff_ms" env:"RETRY_BACKOFF_MS"`
+	MaxBackoffMs   int64 `toml:"max_backoff_ms" env:"MAX_BACKOFF_MS"`
+
+	BatchSize      int    `toml:"batch_size" env:"BATCH_SIZE"`
+	BatchBytes     int    `toml:"batch_bytes" env:"BATCH_BYTES"`
+	BatchTimeoutMs int64  `toml:"batch_timeout_ms" env:"BATCH_TIMEOUT_MS"`
+	PollIntervalMs int64  `toml:"poll_interval_ms" env:"POLL_INTERVAL_MS"`
+	DrainTimeoutMs int64  `toml:"drain_timeout_ms" env:"DRAIN_TIMEOUT_MS"`
+	OnError        string `toml:"on_error" env:"ON_ERROR"`
+	MetricsAddr    string `toml:"metrics_addr" env:"METRICS_ADDR"`
+	MetricsPort    int    `toml:"metrics_port" env:"METRICS_PORT"`
+	LogLevel       string `toml:"log_level" env:"LOG_LEVEL"`
+}
+
+// The tables that take part of the keys. A key may stand in its table or at the
+// top; a file that has it in both must say the same.
+var configTables = map[string][]string{
+	"retry": {"max_retries", "retry_backoff_ms", "max_backoff_ms"},
+	"processing": {
+		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
+		"on_error", "metrics_addr", "metrics_port", "log_level",
+	},
+}
+
+// reservedTable is known, so that it is not taken for a connector's own, and
+// refused.
+const reservedTable = "schemas"
+
+func knownConfigKeys() []string { return conf.Names(&configKeys{}) }
+
+// isConfigKey reports whether the SDK owns a name at the top of the file.
+func isConfigKey(name string) bool {
+	return name == reservedTable || configTables[name] != nil || slices.Contains(knownConfigKeys(), name)
+}
+
+func (c Config) keys() configKeys {
+	return configKeys{
+		ServiceURL:       c.ServiceURL,
+		ConnectorName:    c.ConnectorName,
+		SourceTopic:      c.SourceTopic,
+		DestinationTopic: c.DestinationTopic,
+		SubscriptionName: c.SubscriptionName,
+		SubscriptionType: string(c.SubscriptionType),
+		ReliableDispatch: c.ReliableDispatch,
+		MaxRetries:       c.MaxRetries,
+		RetryBackoffMs:   c.RetryBackoff.Milliseconds(),
+		MaxBackoffMs:     c.MaxBackoff.Milliseconds(),
+		BatchSize:        c.BatchSize,
+		BatchBytes:       c.BatchBytes,
+		BatchTimeoutMs:   c.BatchTimeout.Milliseconds(),
+		PollIntervalMs:   c.PollInterval.Milliseconds(),
+		DrainTimeoutMs:   c.DrainTimeout.Milliseconds(),
+		OnError:          string(c.OnError),
+		MetricsAddr:      c.MetricsAddr,
+		MetricsPort:      c.MetricsPort,
+		LogLevel:         levelName(c.LogLevel),
+	}
+}
+
+// config makes the keys a Config. What does not convert is reported by its key
+// and left at its default.
+func (k configKeys) config(report func(key, value, problem string)) Config {
+	c := DefaultConfig()
+	c.ServiceURL = k.ServiceURL
+	c.ConnectorName = k.ConnectorName
+	c.SourceTopic = k.SourceTopic
+	c.DestinationTopic = k.DestinationTopic
+	c.SubscriptionName = k.SubscriptionName
+	c.ReliableDispatch = k.ReliableDispatch
+	c.MaxRetries = k.MaxRetries
+	c.BatchSize = k.BatchSize
+	c.BatchBytes = k.BatchBytes
+	c.MetricsAddr = k.MetricsAddr
+	c.MetricsPort = k.MetricsPort
+
+	duration := func(dst *time.Duration, key string, ms int64) {
+		if ms < 0 || ms > math.MaxInt32 { // which is 24 days, and keeps sums from overflowing
+			report(key, fmt.Sprint(ms), fmt.Sprintf("expected milliseconds from 0 to %d", math.MaxInt32))
+			return
+		}
+		*dst = time.Duration(ms) * time.Millisecond
+	}
+	duration(&c.RetryBackoff, "retry_backoff_ms", k.RetryBackoffMs)
+	duration(&c.MaxBackoff, "max_backoff_ms", k.MaxBackoffMs)
+	duration(&c.BatchTimeout, "batch_timeout_ms", k.BatchTimeoutMs)
+	duration(&c.PollInterval, "poll_interval_ms", k.PollIntervalMs)
+	duration(&c.DrainTimeout, "drain_timeout_ms", k.DrainTimeoutMs)
+
+	parsed(&c.SubscriptionType, "subscription_type", k.SubscriptionType, parseSubscriptionType, expectedSubscriptionTypes, report)
+	parsed(&c.OnError, "on_error", k.OnError, parseErrorPolicy, expectedPolicies, report)
+	parsed(&c.LogLevel, "log_level", k.LogLevel, parseLevel, expectedLevels, report)
+	return c
+}
+
+func parsed[T any](dst *T, key, text string, parse func(string) (T, bool), expected string, report func(key, value, problem string)) {
+	v, ok := parse(text)
+	if !ok {
+		report(key, text, expected)
+		return
+	}
+	*dst = v
+}

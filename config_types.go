@@ -1,0 +1,126 @@
+package connect
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+)
+
+// Role is what a connector does, which decides what its configuration must hold.
+type Role int
+
+const (
+	// RoleAny requires nothing of a role.
+	RoleAny Role = iota
+	// RoleSink requires a topic to read and a subscription.
+	RoleSink
+	// RoleSource requires a topic to write.
+	RoleSource
+)
+
+// SubscriptionType is how several consumers share a subscription.
+type SubscriptionType string
+
+const (
+	// SubscriptionExclusive has one consumer, and keeps the order of a partition.
+	SubscriptionExclusive SubscriptionType = "exclusive"
+	// SubscriptionShared spreads messages over all consumers.
+	SubscriptionShared SubscriptionType = "shared"
+	// SubscriptionFailover has one consumer at a time.
+	SubscriptionFailover SubscriptionType = "failover"
+	// SubscriptionKeyShared gives all messages of a key to one consumer.
+	SubscriptionKeyShared SubscriptionType = "key_shared"
+)
+
+var subscriptionTypes = map[SubscriptionType]danube.SubscriptionType{
+	SubscriptionExclusive: danube.Exclusive,
+	SubscriptionShared:    danube.Shared,
+	SubscriptionFailover:  danube.Failover,
+	SubscriptionKeyShared: danube.KeyShared,
+}
+
+const expectedSubscriptionTypes = "expected exclusive, shared, failover or key_shared"
+
+// ParseSubscriptionType reads a type in any case and with any separator:
+// "key_shared", "KeyShared", "key-shared". The error lists the types.
+func ParseSubscriptionType(s string) (SubscriptionType, error) {
+	t, ok := parseSubscriptionType(s)
+	if !ok {
+		return "", fmt.Errorf("subscription type %q: %s", s, expectedSubscriptionTypes)
+	}
+	return t, nil
+}
+
+func parseSubscriptionType(s string) (SubscriptionType, bool) {
+	plain := func(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)) }
+	for t := range subscriptionTypes {
+		if plain(string(t)) == plain(s) {
+			return t, true
+		}
+	}
+	return "", false
+}
+
+// client returns the type as the Danube client has it. The empty type is
+// exclusive.
+func (t SubscriptionType) client() danube.SubscriptionType { return subscriptionTypes[t] }
+
+// ErrorPolicy is what happens to a record that cannot be processed: one with
+// invalid data, or one whose retries are used up.
+type ErrorPolicy string
+
+const (
+	// OnErrorStop stops the connector, exit code 1. Nothing is lost: the record is
+	// there at the next start.
+	OnErrorStop ErrorPolicy = "stop"
+	// OnErrorSkip logs and counts the record, and goes on without it.
+	OnErrorSkip ErrorPolicy = "skip"
+)
+
+const expectedPolicies = "expected stop or skip"
+
+func parseErrorPolicy(s string) (ErrorPolicy, bool) {
+	p := ErrorPolicy(strings.ToLower(s))
+	return p, p == OnErrorStop || p == OnErrorSkip
+}
+
+const (
+	// LevelTrace is the log level under debug.
+	LevelTrace = slog.LevelDebug - 4
+	// LevelOff is a log level above everything that is logged.
+	LevelOff = slog.LevelError + 100
+)
+
+var levels = []struct {
+	name  string
+	level slog.Level
+}{
+	{"trace", LevelTrace},
+	{"debug", slog.LevelDebug},
+	{"info", slog.LevelInfo},
+	{"warn", slog.LevelWarn},
+	{"error", slog.LevelError},
+	{"off", LevelOff},
+}
+
+const expectedLevels = "expected trace, debug, info, warn, error or off"
+
+func parseLevel(s string) (slog.Level, bool) {
+	for _, l := range levels {
+		if strings.EqualFold(l.name, s) {
+			return l.level, true
+		}
+	}
+	return 0, false
+}
+
+func levelName(level slog.Level) string {
+	for _, l := range levels {
+		if l.level == level {
+			return l.name
+		}
+	}
+	return level.String()
+}

@@ -1,0 +1,152 @@
+package connect
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var (
+	// The broker refuses other characters in topics.
+	topicPattern = regexp.MustCompile(`^/[\pL\pN_-]+/[\pL\pN_-]+$`)
+	// The broker accepts any name, and some break the paths that it makes of them.
+	namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	hostPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+)
+
+// Validate checks everything that can be checked without a broker, and what role
+// requires. The error is [ConfigErrors] with all that is wrong. [LoadConfig] has
+// done it; it is for a Config made or changed in code.
+func (c Config) Validate(role Role) error {
+	return c.validate(role, false).orNil()
+}
+
+// validate is Validate for a connector that names its topics itself, if so.
+func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
+	v := validator{c: c}
+	v.urls()
+	if v.required("connector_name", c.ConnectorName, "CONNECTOR_NAME", role != RoleAny) {
+		v.name("connector_name", c.ConnectorName)
+	}
+	if v.required("source_topic", c.SourceTopic, "DANUBE_TOPIC", role == RoleSink && !ownTopics) {
+		v.topic("source_topic", c.SourceTopic)
+	}
+	if v.required("destination_topic", c.DestinationTopic, "DANUBE_TOPIC", role == RoleSource && !ownTopics) {
+		v.topic("destination_topic", c.DestinationTopic)
+	}
+	if v.required("subscription_name", c.SubscriptionName, "SUBSCRIPTION_NAME", role == RoleSink && !ownTopics) {
+		v.name("subscription_name", c.SubscriptionName)
+	}
+	if _, ok := subscriptionTypes[c.SubscriptionType]; !ok {
+		v.add("subscription_type", string(c.SubscriptionType), expectedSubscriptionTypes)
+	}
+	if _, ok := parseErrorPolicy(string(c.OnError)); !ok {
+		v.add("on_error", string(c.OnError), expectedPolicies)
+	}
+	if n := c.MaxRetries; n != nil && (*n < 0 || *n > 100) {
+		v.add("max_retries", strconv.Itoa(*n), "expected 0 to 100; leave it out to let the time budget alone decide")
+	}
+	for _, check := range []struct {
+		key      string
+		ok       bool
+		expected string
+	}{
+		{"retry_backoff_ms", c.RetryBackoff > 0, "expected more than 0: retries without a wait are an attack"},
+		{"max_backoff_ms", c.MaxBackoff >= c.RetryBackoff, "expected at least retry_backoff_ms, which is " + v.text("retry_backoff_ms")},
+		{"batch_size", c.BatchSize > 0, "expected at least 1"},
+		{"batch_bytes", c.BatchBytes >= 0, "expected 0, which is no limit, or more"},
+		{"batch_timeout_ms", c.BatchTimeout >= 0, "expected 0, which is no wait, or more"},
+		{"poll_interval_ms", c.PollInterval > 0, "expected more than 0: polling without a wait takes a whole core"},
+		{"drain_timeout_ms", c.DrainTimeout > 0, "expected more than 0"},
+		{"metrics_port", c.MetricsPort >= 0 && c.MetricsPort <= 65535, "expected 1 to 65535, or 0 for no metrics"},
+		{"metrics_addr", isHost(c.MetricsAddr), "expected a host name or an IP address, without a port"},
+	} {
+		if !check.ok {
+			v.add(check.key, v.text(check.key), check.expected)
+		}
+	}
+	return v.problems
+}
+
+type validator struct {
+	c        Config
+	problems ConfigErrors
+}
+
+func (v *validator) add(key, value, problem string) {
+	e := &ConfigError{Key: key, Value: value, Problem: problem}
+	if value != "" {
+		e.Source = v.c.source(key)
+	}
+	v.problems = append(v.problems, e)
+}
+
+func (v *validator) text(key string) string {
+	text, _ := v.c.text(key)
+	return text
+}
+
+// required reports whether there is a value to check, and complains when there
+// must be one.
+func (v *validator) required(key, value, variable string, must bool) bool {
+	if value == "" && must {
+		v.add(key, "", "required: set it in the file or as the environment variable "+variable)
+	}
+	return value != ""
+}
+
+func (v *validator) name(key, name string) {
+	if !namePattern.MatchString(name) {
+		v.add(key, name, "expected letters, digits, _ and - only")
+	}
+}
+
+func (v *validator) topic(key, topic string) {
+	if !topicPattern.MatchString(topic) {
+		v.add(key, topic, "expected /namespace/name, each of letters, digits, _ and -")
+	}
+}
+
+func (v *validator) urls() {
+	const key = "danube_service_url"
+	if v.c.ServiceURL == "" {
+		v.add(key, "", "required: set it in the file or as the environment variable DANUBE_SERVICE_URL")
+		return
+	}
+	for _, s := range v.c.ServiceURLs() {
+		if problem := urlProblem(s); problem != "" {
+			v.add(key, redactURLs(s), problem)
+		}
+	}
+}
+
+func urlProblem(s string) string {
+	const form = "expected http://host:port"
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return form + "; there is an empty address in the list"
+	case err != nil || u.Scheme != "http" && u.Scheme != "https":
+		return form
+	case u.User != nil:
+		return form + " without a user"
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return form + " and nothing after it"
+	}
+	host, port, err := net.SplitHostPort(u.Host)
+	if err != nil || !isHost(host) {
+		return form
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "expected a port from 1 to 65535"
+	}
+	return ""
+}
+
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || hostPattern.MatchString(s)
+}
