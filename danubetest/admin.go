@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -78,9 +79,12 @@ func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.Pa
 func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodDeleteTopic, Topic: req.GetName()}
 	err := s.b.call(ctx, &in, req, func(c *core) error {
+		if strings.Contains(req.GetName(), "-part-") {
+			return errAdmin("delete the topic "+req.GetName(), errors.New("a single partition cannot be deleted, delete the base topic"))
+		}
 		topics := c.find(req.GetName())
-		if strings.Contains(req.GetName(), "-part-") || len(topics) == 0 {
-			return errAdmin("delete the topic "+req.GetName(), errNoTopic(req.GetName()))
+		if len(topics) == 0 {
+			return errAdmin("delete the topic "+req.GetName(), errors.New("Unable to find topic: "+req.GetName()))
 		}
 		for _, t := range topics {
 			c.deleteTopic(t)
@@ -112,16 +116,17 @@ func (s *topicAdmin) ListNamespaceTopics(ctx context.Context, req *adminpb.Names
 	return resp, nil
 }
 
-// DescribeTopic tells about one topic. NOT_FOUND when there is none.
+// DescribeTopic tells about one topic. One that does not exist is described like a
+// NonReliable topic that no broker has.
 func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTopicRequest) (*adminpb.DescribeTopicResponse, error) {
-	resp := &adminpb.DescribeTopicResponse{Name: req.GetName(), BrokerId: brokerID}
+	resp := &adminpb.DescribeTopicResponse{Name: req.GetName(), Delivery: NonReliable.String()}
 	in := Call{Method: MethodDescribeTopic, Topic: req.GetName()}
 	err := s.b.call(ctx, &in, req, func(c *core) error {
 		t := c.topics[req.GetName()]
 		if t == nil {
-			return errAdmin("describe the topic", errNoTopic(req.GetName()))
+			return nil
 		}
-		resp.Delivery = t.dispatch.String()
+		resp.BrokerId, resp.Delivery = brokerID, t.dispatch.String()
 		for _, sub := range t.subs {
 			resp.Subscriptions = append(resp.Subscriptions, sub.name)
 		}

@@ -120,7 +120,7 @@ func (b *Broker) call(ctx context.Context, in *Call, req proto.Message, work fun
 	if !plan.waits() {
 		return err
 	}
-	if werr := plan.wait(ctx); werr != nil {
+	if werr := plan.wait(ctx, nil); werr != nil {
 		if !plan.after {
 			b.do(func(c *core) { c.log(in, werr) })
 		}

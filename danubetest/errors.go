@@ -25,19 +25,19 @@ func errPartitionsExist(base string) error {
 }
 
 func errPlainExists(base string) error {
-	return status.Errorf(codes.AlreadyExists, "Unable to create the partition, as a non-partitioned topic %s exists", base)
+	return status.Errorf(codes.AlreadyExists, "Unable to create the partition, as a non-partitioned topic %s already exists", base)
 }
 
 func errNoTopic(name string) error {
-	return status.Errorf(codes.NotFound, "Unable to find the topic %s", name)
+	return status.Errorf(codes.NotFound, "Unable to find the topic: %s", name)
 }
 
 func errNoTopicLookup(name string) error {
 	return status.Errorf(codes.NotFound, "Unable to find the requested topic: %s", name)
 }
 
-func errRedoLookup(name string) error {
-	return status.Errorf(codes.Unavailable, "The topic %s metadata was created, need to redo the lookup to find the right broker", name)
+func errRedoLookup() error {
+	return status.Error(codes.Unavailable, "The topic metadata was created, need to redo the lookup to find its broker")
 }
 
 func errDispatchMissing() error {
@@ -45,7 +45,7 @@ func errDispatchMissing() error {
 }
 
 func errDispatchMismatch(name string) error {
-	return status.Errorf(codes.FailedPrecondition, "The dispatch strategy does not match the one of the existing topic %s", name)
+	return status.Errorf(codes.FailedPrecondition, "The requested dispatch strategy does not match the one of the topic %s", name)
 }
 
 func errNoProducer(id uint64) error {

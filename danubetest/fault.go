@@ -236,11 +236,12 @@ type pause struct {
 
 func (p pause) waits() bool { return p.delay > 0 || p.hang != nil }
 
-// wait waits; when ctx ends before, it returns ctx's status.
-func (p pause) wait(ctx context.Context) error {
+// wait waits, but not beyond over. When ctx ends before, it returns ctx's status.
+func (p pause) wait(ctx context.Context, over <-chan struct{}) error {
 	if p.hang != nil {
 		select {
 		case <-p.hang.removed:
+		case <-over:
 		case <-ctx.Done():
 			return ctxStatus(ctx)
 		}
@@ -252,10 +253,11 @@ func (p pause) wait(ctx context.Context) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+	case <-over:
 	case <-ctx.Done():
 		return ctxStatus(ctx)
 	}
+	return nil
 }
 
 // unfired describes the faults that never did anything and were meant to.

@@ -51,7 +51,7 @@ func (c *core) settling(id *pb.MsgID, name string) (s *subscription, missing str
 		return nil, "Topic " + id.GetTopicName() + " not found in registry"
 	}
 	if s = t.sub(name); s == nil {
-		return nil, "Subscription not found: " + name
+		return nil, "Subscription not found"
 	}
 	return s, ""
 }

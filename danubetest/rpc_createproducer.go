@@ -56,7 +56,7 @@ func (c *core) createProducer(req *pb.ProducerRequest) (*producer, error) {
 			return nil, err
 		}
 		if c.cfg.clusterCreate {
-			return nil, errRedoLookup(name)
+			return nil, errRedoLookup()
 		}
 	case known && t.dispatch != want:
 		return nil, errDispatchMismatch(name)

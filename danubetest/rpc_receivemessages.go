@@ -37,9 +37,6 @@ func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.Serve
 		if !ok {
 			return err
 		}
-		if err := p.wait(ctx); err != nil {
-			return err
-		}
 		if p.msg != nil {
 			if err := srv.Send(p.msg); err != nil {
 				return err

@@ -15,13 +15,14 @@ import (
 // nonReliableQueue on the others.
 type stream struct {
 	consumer *consumer
-	wake     chan struct{} // holds a value when there may be something to take
-	ending   bool          // a parcel that ends the stream is on its way; the loop's own
+	ending   bool // a parcel that ends the stream is on its way; the loop's own
 
-	mu     sync.Mutex
-	queue  queue[parcel]
-	closed bool
-	err    error // what the handler returns once closed
+	wake chan struct{} // holds a value when there may be something to take
+	over chan struct{} // closed with the stream
+
+	mu    sync.Mutex
+	queue queue[parcel]
+	err   error // what the handler returns once over
 }
 
 // parcel is one thing to do on a stream: wait if told so, send a message if there is
@@ -38,17 +39,13 @@ type parcel struct {
 const nonReliableQueue = 1024
 
 func newStream(co *consumer) *stream {
-	return &stream{consumer: co, wake: make(chan struct{}, 1)}
+	return &stream{consumer: co, wake: make(chan struct{}, 1), over: make(chan struct{})}
 }
 
 func (st *stream) push(p parcel) {
 	st.mu.Lock()
 	st.queue.push(p)
 	st.mu.Unlock()
-	st.signal()
-}
-
-func (st *stream) signal() {
 	select {
 	case st.wake <- struct{}{}:
 	default:
@@ -63,39 +60,64 @@ func (st *stream) len() int {
 }
 
 // close ends the stream with err, nil for a clean end, and returns what it had not
-// sent.
+// sent. Only the loop calls it, and once is enough.
 func (st *stream) close(err error) []parcel {
 	st.mu.Lock()
+	defer st.mu.Unlock()
+	select {
+	case <-st.over:
+		return nil
+	default:
+	}
 	rest := append([]parcel(nil), st.queue.all()...)
 	st.queue = queue[parcel]{}
-	st.closed, st.err = true, err
-	st.mu.Unlock()
-	st.signal()
+	st.err = err
+	close(st.over)
 	return rest
 }
 
-// next waits for the next parcel; ok is false when the stream is over.
+// next waits for a parcel, and for as long as the parcel says. ok is false when the
+// stream is over, with err to return to the client.
 func (st *stream) next(ctx context.Context) (p parcel, ok bool, err error) {
 	for {
-		st.mu.Lock()
-		switch {
-		case st.closed:
-			err = st.err
-			st.mu.Unlock()
-			return parcel{}, false, err
-		case st.queue.len() > 0:
-			p = st.queue.at(0)
-			st.queue.drop(1)
-			st.mu.Unlock()
-			return p, true, nil
+		if p, ok = st.peek(); ok {
+			break
 		}
-		st.mu.Unlock()
 		select {
 		case <-st.wake:
+		case <-st.over:
+			return parcel{}, false, st.err
 		case <-ctx.Done():
-			return parcel{}, false, status.FromContextError(ctx.Err()).Err()
+			return parcel{}, false, ctxStatus(ctx)
 		}
 	}
+	if err := p.wait(ctx, st.over); err != nil {
+		return parcel{}, false, err
+	}
+	if !st.pop() {
+		return parcel{}, false, st.err
+	}
+	return p, true, nil
+}
+
+func (st *stream) peek() (parcel, bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.queue.len() == 0 {
+		return parcel{}, false
+	}
+	return st.queue.at(0), true
+}
+
+// pop removes the parcel that peek has shown; false when close was faster.
+func (st *stream) pop() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.queue.len() == 0 {
+		return false
+	}
+	st.queue.drop(1)
+	return true
 }
 
 // StreamEnd is a way for a stream to end.
