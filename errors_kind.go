@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/utils"
 )
 
 // KindOf classifies an error; the runtime does as it says. The rules, first
@@ -26,9 +27,10 @@ import (
 //     Unimplemented: tokens are renewed, a proxy answers for a server that is
 //     restarting, Danube says PermissionDenied where a publish failed. Retries
 //     end with the budget, and the policy follows.
-//  6. A JSON text that does not parse or does not fit is invalid data. Where the
-//     text is not the record's but an external system's answer, mark it
-//     [Retryable]. Decoding into something that is no pointer is fatal.
+//  6. A JSON text that does not parse or does not fit is invalid data, and so is
+//     every [*utils.SerializationError]. Where the text is not the record's but an
+//     external system's answer, mark the error [Retryable]. Decoding into
+//     something that is no pointer is fatal.
 //  7. Everything else is retryable: timeouts, network and context errors, and
 //     errors that nobody knows. To give up a record wrongly loses data, to retry
 //     wrongly costs time.
@@ -50,7 +52,7 @@ func KindOf(err error) Kind {
 			return KindRetryable
 		}
 	}
-	return jsonKind(err)
+	return formatKind(err)
 }
 
 // explicitKind walks the chain up to the first error that decides, and returns
@@ -83,19 +85,21 @@ func explicitKind(err error) Kind {
 	return KindNone
 }
 
-func jsonKind(err error) Kind {
+// formatKind finds errors of conversions.
+func formatKind(err error) Kind {
 	var (
-		syntax    *json.SyntaxError
-		mistyped  *json.UnmarshalTypeError
-		value     *json.UnsupportedValueError
-		fieldType *json.UnsupportedTypeError
-		marshaler *json.MarshalerError
-		target    *json.InvalidUnmarshalError
+		conversion *utils.SerializationError
+		syntax     *json.SyntaxError
+		mistyped   *json.UnmarshalTypeError
+		value      *json.UnsupportedValueError
+		fieldType  *json.UnsupportedTypeError
+		marshaler  *json.MarshalerError
+		target     *json.InvalidUnmarshalError
 	)
 	switch {
 	case errors.As(err, &target):
 		return KindFatal
-	case errors.As(err, &syntax), errors.As(err, &mistyped), errors.As(err, &value),
+	case errors.As(err, &conversion), errors.As(err, &syntax), errors.As(err, &mistyped), errors.As(err, &value),
 		errors.As(err, &fieldType), errors.As(err, &marshaler):
 		return KindInvalidData
 	default:

@@ -14,12 +14,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/utils"
 )
 
 func TestKindOf(t *testing.T) {
 	jsonErr := func(text string, v any) error { return json.Unmarshal([]byte(text), v) }
 	_, unsupported := json.Marshal(math.NaN())
 	_, unsupportedType := json.Marshal(make(chan int))
+	_, badText := utils.StringFromBytes([]byte("\xff"))
 	var n int
 	tests := map[string]struct {
 		err  error
@@ -61,6 +63,7 @@ func TestKindOf(t *testing.T) {
 			Op: "publish", Reason: danube.ErrSchema, Err: status.Error(codes.PermissionDenied, "x"),
 		}, KindInvalidData},
 		"Danube, for now":       {&danube.Error{Op: "publish", Err: status.Error(codes.Unavailable, "x")}, KindRetryable},
+		"conversion":            {fmt.Errorf("x: %w", badText), KindInvalidData},
 		"JSON syntax":           {fmt.Errorf("x: %w", jsonErr("{", &n)), KindInvalidData},
 		"JSON type":             {jsonErr(`"text"`, &n), KindInvalidData},
 		"JSON value":            {unsupported, KindInvalidData},
