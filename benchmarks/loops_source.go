@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	connect "github.com/danube-messaging/danube-connect-go"
+	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/internal/bare"
+)
+
+// silent keeps logging out of the figures and of the table.
+var silent = slog.New(slog.DiscardHandler)
+
+// bareSource has one goroutine for each partition, with one send outstanding.
+func bareSource(ctx context.Context, r *run) error {
+	conn, err := bare.Dial(r.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var producers []*bare.Producer
+	for _, topic := range bare.WireTopics(r.topic, r.cell.Partitions) {
+		p, err := bare.NewProducer(ctx, conn, topic, "bench")
+		if err != nil {
+			return err
+		}
+		producers = append(producers, p)
+	}
+	errs := make([]error, len(producers))
+	var wg sync.WaitGroup
+	for i, p := range producers {
+		wg.Go(func() {
+			for !r.over() && errs[i] == nil {
+				errs[i] = p.Send(ctx, r.payload)
+				r.add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// danubeSource gives one producer as much as it takes.
+func danubeSource(ctx context.Context, r *run) error {
+	client, err := danube.Open(danube.Config{Seeds: []string{r.url}, Logger: silent})
+	if err != nil {
+		return err
+	}
+	p, err := client.NewProducer(ctx, danube.ProducerConfig{Topic: r.topic, Name: "bench", Partitions: partitionsOf(r.cell)})
+	if err != nil {
+		return errors.Join(err, client.Close(ctx))
+	}
+	var (
+		once   sync.Once
+		failed error
+	)
+	done := func(_ danube.Receipt, err error) {
+		if err != nil && !r.over() {
+			once.Do(func() { failed = err })
+		}
+		r.add(1)
+	}
+	for !r.over() {
+		// One Outgoing for each record, as an application has it.
+		if err := p.SendAsync(ctx, &danube.Outgoing{Payload: r.payload}, done); err != nil {
+			return errors.Join(err, failed, client.Close(ctx))
+		}
+	}
+	return errors.Join(client.Close(ctx), failed)
+}
+
+// partitionsOf is how a client is told: a topic that is not partitioned has none.
+func partitionsOf(c cell) int {
+	if c.Partitions <= 1 {
+		return 0
+	}
+	return c.Partitions
+}
+
+// pollBatch is how many records the source returns at once.
+const pollBatch = 64
+
+// pollSource is a source without an end, until the measured records are through.
+// It learns that a record is published from Commit, as sources do.
+type pollSource struct {
+	run   *run
+	batch []*connect.SourceRecord
+}
+
+func (s *pollSource) Initialize(context.Context, *connect.Setup) error { return nil }
+
+func (s *pollSource) Shutdown(context.Context) error { return nil }
+
+func (s *pollSource) ProducerConfigs(context.Context) ([]connect.ProducerConfig, error) {
+	return []connect.ProducerConfig{{Topic: s.run.topic, Partitions: partitionsOf(s.run.cell), NonReliable: s.run.nonReliable}}, nil
+}
+
+func (s *pollSource) Poll(context.Context) ([]*connect.SourceRecord, error) {
+	if s.run.over() {
+		return nil, io.EOF
+	}
+	s.batch = s.batch[:0]
+	for range pollBatch {
+		// The value of an offset is the connector's own; making one is not measured.
+		s.batch = append(s.batch, connect.NewRecord(s.run.topic, s.run.payload).WithOffset(connect.Offset{Value: "here"}))
+	}
+	return s.batch, nil
+}
+
+func (s *pollSource) Commit(_ context.Context, offsets []connect.Offset) error {
+	s.run.add(len(offsets))
+	return nil
+}
+
+// runtimeSource is a SourceRuntime with a connector that is never short of records.
+func runtimeSource(ctx context.Context, r *run) error {
+	rt, err := connect.NewSourceRuntime(&pollSource{run: r}, append(runtimeOptions(r), connect.WithConfigChange(func(c *connect.Config) {
+		c.DestinationTopic = r.topic
+	}))...)
+	if err != nil {
+		return err
+	}
+	return rt.Run(ctx)
+}
+
+// runtimeOptions are the defaults, but for what would meet other processes: a port,
+// signals, the terminal.
+func runtimeOptions(r *run) []connect.Option {
+	c := connect.DefaultConfig()
+	c.ServiceURL = r.url
+	c.ConnectorName = "bench"
+	c.MetricsPort = 0
+	return []connect.Option{connect.WithConfig(c), connect.WithLogger(silent), connect.WithoutSignals()}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary be the helper processes, as the program is.
+func TestMain(m *testing.M) {
+	runRole()
+	os.Exit(m.Run())
+}
+
+// TestSmoke runs every loop of both sides with a few records and looks at nothing
+// but that all figures are there: how fast a machine is, is no test.
+func TestSmoke(t *testing.T) {
+	t.Setenv("DANUBE_SERVICE_URL", "")
+	var out, log bytes.Buffer
+	if err := execute(t.Context(), []string{"-rounds", "1", "-n", "40", "-sizes", "100B", "-partitions", "1,2", "-json"}, &out, &log); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	var got struct {
+		Machine machine
+		Results []throughput
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if got.Machine.CPUs == 0 || len(got.Results) != 1 || len(got.Results[0].Cells) != 4 {
+		t.Fatalf("machine, one broker and four cells expected: %s", out.String())
+	}
+	for _, c := range got.Results[0].Cells {
+		if len(c.Loops) != len(loops) || len(c.Failed) > 0 {
+			t.Errorf("%v: %d loops, failed %q", c.cell, len(c.Loops), c.Failed)
+		}
+		for _, l := range c.Loops {
+			if len(l.Rounds) != 1 || l.Rounds[0].Lost != 0 {
+				t.Errorf("%v, %s: %+v", c.cell, l.Name, l.Rounds)
+				continue
+			}
+			// The runtime counts a source's records by Commit, of which one may be enough
+			// for all that are measured here.
+			if f := l.Rounds[0]; (f.Rate <= 0 || f.Mallocs <= 0) && (c.Side != source || l.Name != "runtime") {
+				t.Errorf("%v, %s: %+v", c.cell, l.Name, f)
+			}
+		}
+	}
+
+	out.Reset()
+	got.Results[0].print(&out)
+	if rows := strings.Count(out.String(), "\n"); rows < 4*len(loops) {
+		t.Errorf("the table has %d lines:\n%s", rows, out.String())
+	}
+}
+
+func TestSmokeOtherModes(t *testing.T) {
+	t.Setenv("DANUBE_SERVICE_URL", "")
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-mode", "latency", "-rounds", "1", "-n", "20", "-rate", "200"}, "added p50"},
+		{[]string{"-mode", "memory", "-partitions", "2", "-only", "2p,100B", "-records", "200"}, "live heap"},
+	} {
+		var out, log bytes.Buffer
+		if err := execute(t.Context(), tc.args, &out, &log); err != nil {
+			t.Fatalf("%v: %v\n%s", tc.args, err, log.String())
+		}
+		if !strings.Contains(out.String(), tc.want) {
+			t.Errorf("%v: no %q in\n%s", tc.args, tc.want, out.String())
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"-mode speedy":               "speedy",
+		"-broker none":               "none",
+		"-rounds 0":                  "positive",
+		"-sizes 1KiB,x":              `"x"`,
+		"-partitions 0":              "partitions",
+		"-only 3p":                   "3p",
+		"-mode memory -records 3":    "positive",
+		"leftover":                   "flags only",
+		"-broker real -rounds 1":     "DANUBE_SERVICE_URL is not set",
+		"-mode latency -only source": "sinks",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Setenv("DANUBE_SERVICE_URL", "")
+			var out bytes.Buffer
+			err := execute(t.Context(), strings.Fields(args), &out, &out)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want one with %q", err, want)
+			}
+		})
+	}
+}
