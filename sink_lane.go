@@ -2,10 +2,10 @@ package connect
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/internal/lanes"
 	"github.com/danube-messaging/danube-connect-go/internal/ops"
 	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
@@ -19,194 +19,102 @@ const (
 	laneBytes = 64 << 20
 )
 
-// delivery is one record from its receipt to its end. Exactly one of ack, skip or
-// leaving it (it is handed back then) ends it, by the lane that owns it.
+// delivery is one record from its receipt to its end, which is exactly one of: its
+// ack, or being left in its lane when the run ends, so that the broker delivers it
+// again.
 type delivery struct {
 	rec      SinkRecord
 	msg      *danube.Message
 	received time.Time
 	started  time.Time // of the first attempt
+	attempts int
+	wait     *retry.Backoff // made when the first attempt has failed
 }
 
-// sinkLane processes one partition: one goroutine, in order, the record or batch
-// at the head tried again until it is settled.
+// sinkLane processes the records of one partition in order.
 type sinkLane struct {
-	route     *sinkRoute
-	partition int32
-	call      *ops.Call
+	route *sinkRoute
+	name  string
+	*lanes.Lane[*delivery]
+}
 
-	mu    sync.Mutex
-	queue []*delivery
-	head  int
-	bytes int
-	work  int           // taken from the queue and not settled
-	ready chan struct{} // a token when there may be something in the queue
-	room  chan struct{} // a token when there may be room
-
-	// The rest belongs to the lane's goroutine.
-	wait    *retry.Backoff
+// sinkWorker is what one goroutine of a lane keeps.
+type sinkWorker struct {
+	lane    *sinkLane
+	call    *ops.Call
 	attempt attempt
 	records []*SinkRecord // of the batch under way
-	taken   []*delivery
 }
 
 func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
-	l := &sinkLane{
-		route: r, partition: partition,
-		call:  r.rt.board.NewCall(fmt.Sprintf("connector at %s[%d]", r.cfg.Topic, partition)),
-		ready: make(chan struct{}, 1),
-		room:  make(chan struct{}, 1),
-		wait:  retry.New(r.rt.cfg.RetryBackoff, r.rt.cfg.MaxBackoff),
+	l := &sinkLane{route: r, name: r.cfg.Topic}
+	if partition != danube.NoPartition {
+		l.name = fmt.Sprintf("%s[%d]", r.cfg.Topic, partition)
 	}
-	l.attempt.work = r.rt.work
+	cfg := lanes.Config[*delivery]{
+		Process:  l.process,
+		Ended:    l.workerEnded,
+		Size:     func(d *delivery) int { return len(d.msg.Payload) },
+		Since:    func(d *delivery) time.Time { return d.received },
+		Workers:  1,
+		MaxBytes: laneBytes,
+		BatchMax: 1,
+	}
+	if r.rt.batch != nil {
+		cfg.BatchMax, cfg.BatchBytes = r.rt.cfg.BatchSize, r.rt.cfg.BatchBytes
+		cfg.Linger, cfg.Quiet = r.rt.cfg.BatchTimeout, quietTime
+	}
+	l.Lane = lanes.New(cfg)
 	return l
 }
 
-// push takes a message in, waiting for room where the partition holds too many
-// bytes.
-func (l *sinkLane) push(m *danube.Message) {
+// receive takes a message in, waiting for room where the lane holds too many bytes.
+func (l *sinkLane) receive(m *danube.Message) {
 	d := &delivery{msg: m, received: time.Now()}
 	d.rec.init(m, 0)
-	for {
-		l.mu.Lock()
-		if l.bytes == 0 || l.bytes+len(m.Payload) <= laneBytes {
-			l.queue = append(l.queue, d)
-			l.bytes += len(m.Payload)
-			l.mu.Unlock()
-			l.route.metrics.Inflight.Inc()
-			token(l.ready)
-			return
-		}
-		l.mu.Unlock()
-		select {
-		case <-l.room:
-		case <-l.route.rt.stop.Done():
-			return
-		}
+	l.route.metrics.Inflight.Inc()
+	if !l.Push("", d) {
+		l.route.metrics.Inflight.Dec() // the run ends, and the broker keeps it
 	}
 }
 
-func token(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// take moves the oldest records from the queue to taken, up to the limits of a
-// batch, and reports whether a limit was reached.
-func (l *sinkLane) take(maxRecords, maxBytes int) (full bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	size := 0
-	for _, d := range l.taken {
-		size += len(d.msg.Payload)
-	}
-	for len(l.taken) < maxRecords && l.head < len(l.queue) {
-		d := l.queue[l.head]
-		if maxBytes > 0 && len(l.taken) > 0 && size+len(d.msg.Payload) > maxBytes {
-			full = true
-			break
-		}
-		size += len(d.msg.Payload)
-		l.queue[l.head] = nil
-		l.head++
-		l.taken = append(l.taken, d)
-		l.work++
-	}
-	if l.head == len(l.queue) {
-		l.queue, l.head = l.queue[:0], 0
-	}
-	return full || len(l.taken) == maxRecords || maxBytes > 0 && size >= maxBytes
-}
-
-func (l *sinkLane) run() {
-	defer l.call.Close()
-	defer l.attempt.end()
+// process makes one attempt on what a worker of the lane has taken up.
+func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome) {
 	<-l.route.ready // acks need the consumer
 	if l.route.consumer == nil {
+		l.leave(out)
 		return
 	}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for l.collect(timer) {
-		if l.route.rt.batch != nil {
-			l.route.metrics.Batch(len(l.taken))
-			l.processBatch(l.taken)
-		} else {
-			l.processOne(l.taken[0])
-		}
-		clear(l.taken)
-		l.taken = l.taken[:0]
+	sw, ok := w.Local.(*sinkWorker)
+	if !ok {
+		sw = &sinkWorker{lane: l, call: l.route.rt.board.NewCall("connector at " + l.name)}
+		sw.attempt.work = l.route.rt.work
+		w.Local = sw
 	}
-}
-
-// collect waits for the next record or batch; false means that the lane must end,
-// as the run does. A batch that has begun is processed.
-func (l *sinkLane) collect(timer *time.Timer) bool {
-	cfg := &l.route.rt.cfg
-	maxRecords, maxBytes := 1, 0
 	if l.route.rt.batch != nil {
-		maxRecords, maxBytes = cfg.BatchSize, cfg.BatchBytes
+		l.route.metrics.Batch(len(ds))
+		sw.processBatch(ds, out)
+	} else {
+		out[0] = sw.processOne(ds[0])
 	}
-	for {
-		// What is in the queue is handed back. The run may be at its end because of the
-		// record before: nothing of its partition may overtake it.
-		if l.route.rt.stop.Err() != nil {
-			return false
-		}
-		if full := l.take(maxRecords, maxBytes); full {
-			return true
-		}
-		if len(l.taken) > 0 {
-			return l.linger(timer, maxRecords, maxBytes)
-		}
-		select {
-		case <-l.ready:
-		case <-l.route.rt.stop.Done():
+	for i := range ds {
+		if !out[i].Again {
+			l.route.metrics.Inflight.Dec()
 		}
 	}
 }
 
-// linger waits for more records of a batch that has begun: until it is full, its
-// time is over, or the stream has gone quiet. A stop closes it as it is.
-func (l *sinkLane) linger(timer *time.Timer, maxRecords, maxBytes int) bool {
-	end := l.taken[0].received.Add(l.route.rt.cfg.BatchTimeout)
-	for {
-		left := min(time.Until(end), quietTime)
-		if left <= 0 {
-			return true
-		}
-		timer.Reset(left)
-		select {
-		case <-l.ready:
-			if l.take(maxRecords, maxBytes) {
-				return true
-			}
-		case <-timer.C:
-			return true
-		case <-l.route.rt.stop.Done():
-			return true
-		}
+func (l *sinkLane) workerEnded(w *lanes.Worker) {
+	if sw, ok := w.Local.(*sinkWorker); ok {
+		sw.attempt.end()
+		sw.call.Close()
 	}
 }
 
-// settled notes that a record has reached its end.
-func (l *sinkLane) settled(d *delivery) {
-	l.mu.Lock()
-	l.work--
-	l.bytes -= len(d.msg.Payload)
-	l.mu.Unlock()
-	token(l.room)
-	l.route.metrics.Inflight.Dec()
+// leave makes the lane end with these records in it: they are handed back.
+func (l *sinkLane) leave(out []lanes.Outcome) {
+	l.Stop()
+	for i := range out {
+		out[i] = lanes.Outcome{Again: true}
+	}
 }
-
-func (l *sinkLane) inHand() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.work + len(l.queue) - l.head
-}
-
-// pause waits before a retry; false means that the runtime stops, and that the
-// records in work are handed back.
-func (l *sinkLane) pause(d time.Duration) bool { return retry.Sleep(l.route.rt.stop, d) }

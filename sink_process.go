@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/danube-messaging/danube-connect-go/internal/lanes"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
+	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 const (
@@ -18,44 +20,100 @@ const (
 	retryLeast = 10 * time.Second
 )
 
-// verdict is what comes next for a record that failed.
-type verdict int
+// again is the outcome of a record that stays in its lane.
+func again(after time.Duration) lanes.Outcome { return lanes.Outcome{Again: true, After: after} }
 
-const (
-	again    verdict = iota // try it once more, after a pause
-	byPolicy                // do what on_error says
-	ends                    // the connector cannot go on
-	handBack                // the runtime stops: leave the record to the next consumer
-)
-
-// judge decides about an error of attempt n (from 1) on a record.
-func (l *sinkLane) judge(err error, n int, d *delivery) (verdict, time.Duration) {
-	rt := l.route.rt
-	if rt.work.Err() != nil {
-		return handBack, 0
+// processOne makes one attempt on a record.
+func (w *sinkWorker) processOne(d *delivery) lanes.Outcome {
+	start := time.Now()
+	d.begin(start)
+	ctx := w.enter(start)
+	err := protect(func() error { return w.lane.route.rt.sink.Process(ctx, &d.rec) })
+	w.leave()
+	if err == nil {
+		w.succeed(d, time.Since(start))
+		return lanes.Outcome{}
 	}
-	l.route.metrics.Failed(errorType(err))
-	if isPanic(err) {
-		return byPolicy, 0
+	return w.failed(d, err)
+}
+
+func (d *delivery) begin(now time.Time) {
+	if d.attempts == 0 {
+		d.started = now
+	}
+	d.attempts++
+}
+
+func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
+	r := w.lane.route
+	r.metrics.Took(took)
+	r.metrics.Processed.Inc()
+	r.ack(d.msg)
+}
+
+// failed decides what comes next for a record that failed. Only what on_error =
+// "skip" gives up leaves the lane, with an ack.
+func (w *sinkWorker) failed(d *delivery, err error) lanes.Outcome {
+	rt := w.lane.route.rt
+	attrs := []any{"record", &d.rec, "attempts", d.attempts, "error", oneLine(err)}
+	if rt.work.Err() != nil {
+		rt.log.Warn("a record was not finished in time and is handed back", attrs...)
+		w.lane.Stop()
+		return again(0)
+	}
+	w.lane.route.metrics.Failed(errorType(err))
+	if p := (*PanicError)(nil); asPanic(err, &p) {
+		return w.byPolicy(d, err, append(attrs, "stack", string(p.Stack)))
 	}
 	switch KindOf(err) {
 	case KindInvalidData:
-		return byPolicy, 0
+		return w.byPolicy(d, err, attrs)
 	case KindFatal, KindConfig:
-		return ends, 0
+		rt.log.Error("the connector cannot go on", attrs...)
+		w.lane.Stop() // nothing of the lane may overtake the record
+		rt.fail(fmt.Errorf("record %v: %w", &d.rec, asFatal(err)))
+		return again(0)
 	}
-	if rt.cfg.MaxRetries != nil && n > *rt.cfg.MaxRetries {
-		return byPolicy, 0
+	pause, left := w.pauseFor(d, err)
+	if !left {
+		return w.byPolicy(d, err, attrs)
 	}
-	pause := max(l.wait.Next(), RetryAfter(err))
+	w.lane.route.metrics.Retried.Inc()
+	rt.log.Warn("a record failed and will be tried again", append(attrs, "retry_in", pause)...)
+	return again(pause)
+}
+
+// pauseFor returns the pause before the next attempt, false when the record has had
+// all that it gets.
+func (w *sinkWorker) pauseFor(d *delivery, err error) (time.Duration, bool) {
+	cfg := &w.lane.route.rt.cfg
+	if cfg.MaxRetries != nil && d.attempts > *cfg.MaxRetries {
+		return 0, false
+	}
+	if d.wait == nil {
+		d.wait = retry.New(cfg.RetryBackoff, cfg.MaxBackoff)
+	}
+	pause := max(d.wait.Next(), RetryAfter(err))
 	end := d.received.Add(retryBudget)
 	if least := d.started.Add(retryLeast); least.After(end) {
 		end = least
 	}
-	if time.Now().Add(pause).After(end) {
-		return byPolicy, 0
+	return pause, !time.Now().Add(pause).After(end)
+}
+
+// byPolicy does with a record what on_error says.
+func (w *sinkWorker) byPolicy(d *delivery, err error, attrs []any) lanes.Outcome {
+	r := w.lane.route
+	if r.rt.cfg.OnError == OnErrorSkip {
+		r.rt.log.Error("a record is given up, as on_error says", attrs...)
+		r.metrics.Skipped.Inc()
+		r.ack(d.msg)
+		return lanes.Outcome{}
 	}
-	return again, pause
+	r.rt.log.Error("a record cannot be processed, stopping, as on_error says", attrs...)
+	w.lane.Stop()
+	r.rt.fail(fmt.Errorf("%w: record %v failed after %d attempts: %w", ErrStoppedByPolicy, &d.rec, d.attempts, err))
+	return again(0)
 }
 
 func errorType(err error) string {
@@ -73,167 +131,68 @@ func errorType(err error) string {
 	return metrics.ErrRetryable
 }
 
-// processOne settles one record, or leaves it.
-func (l *sinkLane) processOne(d *delivery) {
-	rt := l.route.rt
-	defer l.settled(d)
-	l.wait.Reset()
-	for n := 1; ; n++ {
-		start := time.Now()
-		if n == 1 {
-			d.started = start
-		}
-		ctx := l.enter(start)
-		err := protect(func() error { return rt.sink.Process(ctx, &d.rec) })
-		l.leave()
-		if err == nil {
-			l.succeed(d, time.Since(start))
-			return
-		}
-		what, pause := l.judge(err, n, d)
-		if what != again {
-			l.conclude(what, d, err, n)
-			return
-		}
-		l.retrying(d, err, n, pause)
-		if !l.pause(pause) {
-			return
-		}
-	}
-}
-
-func (l *sinkLane) succeed(d *delivery, took time.Duration) {
-	l.route.metrics.Took(took)
-	l.route.metrics.Processed.Inc()
-	l.route.ack(d.msg)
-}
-
-func (l *sinkLane) retrying(d *delivery, err error, n int, pause time.Duration) {
-	l.route.metrics.Retried.Inc()
-	l.route.rt.log.Warn("a record failed and will be tried again", "record", &d.rec, "attempt", n, "retry_in", pause, "error", oneLine(err))
-}
-
-// conclude carries out a verdict that is not to try again. Only skip ends in an
-// ack: a record that is left is delivered again.
-func (l *sinkLane) conclude(what verdict, d *delivery, err error, n int) {
-	rt := l.route.rt
-	attrs := []any{"record", &d.rec, "attempts", n, "error", oneLine(err)}
-	if p := (*PanicError)(nil); asPanic(err, &p) {
-		attrs = append(attrs, "stack", string(p.Stack))
-	}
-	switch what {
-	case handBack:
-		rt.log.Warn("a record was not finished in time and is handed back", attrs...)
-	case ends:
-		rt.log.Error("the connector cannot go on", attrs...)
-		rt.fail(fmt.Errorf("record %v: %w", &d.rec, asFatal(err)))
-	case byPolicy:
-		if rt.cfg.OnError == OnErrorSkip {
-			rt.log.Error("a record is given up, as on_error says", attrs...)
-			l.route.metrics.Skipped.Inc()
-			l.route.ack(d.msg)
-			return
-		}
-		rt.log.Error("a record cannot be processed, stopping, as on_error says", attrs...)
-		rt.fail(fmt.Errorf("%w: record %v failed after %d attempts: %w", ErrStoppedByPolicy, &d.rec, n, err))
-	}
-}
-
-// processBatch settles a batch, or leaves what it cannot. A retry sends only what
-// failed.
-func (l *sinkLane) processBatch(ds []*delivery) {
-	l.wait.Reset()
-	for n := 1; len(ds) > 0; n++ {
-		failed, pause, ok := l.tryBatch(ds, n)
-		if !ok {
-			return
-		}
-		if len(failed) > 0 && !l.pause(pause) {
-			l.leaveAll(failed)
-			return
-		}
-		ds = failed
-	}
-}
-
-// tryBatch makes one attempt and returns the records to try again. Not ok means
-// that the lane must end; everything is settled or left then.
-func (l *sinkLane) tryBatch(ds []*delivery, n int) (retry []*delivery, pause time.Duration, ok bool) {
-	rt := l.route.rt
+// processBatch makes one attempt on a batch; what failed stays in the lane.
+func (w *sinkWorker) processBatch(ds []*delivery, out []lanes.Outcome) {
+	rt := w.lane.route.rt
 	start := time.Now()
-	l.records = l.records[:0]
+	w.records = w.records[:0]
 	for _, d := range ds {
-		l.records = append(l.records, &d.rec)
-		if d.started.IsZero() {
-			d.started = start
-		}
+		d.begin(start)
+		w.records = append(w.records, &d.rec)
 	}
-	b := newBatch(l.records)
-	ctx := l.enter(start)
+	b := newBatch(w.records)
+	ctx := w.enter(start)
 	rest := protect(func() error { return rt.batch.ProcessBatch(ctx, b) })
-	l.leave()
+	w.leave()
 	named := b.close()
 	took := time.Since(start)
 
 	if rest != nil && len(ds)-len(named) > 1 && (isPanic(rest) || KindOf(rest) == KindInvalidData) && rt.work.Err() == nil {
-		return l.split(ds, named, rest, n)
+		w.split(ds, out, named, rest)
+		return
 	}
-	ok = true
-	for _, d := range ds {
+	for i, d := range ds {
 		err := rest
 		if own := named[&d.rec]; own != nil {
 			err = own
 		}
 		if err == nil {
-			l.succeed(d, took)
-			l.settled(d)
-			continue
+			w.succeed(d, took)
+		} else {
+			out[i] = w.failed(d, err)
 		}
-		what, wait := l.judge(err, n, d)
-		if what == again {
-			l.retrying(d, err, n, wait)
-			retry, pause = append(retry, d), max(pause, wait)
-			continue
-		}
-		l.conclude(what, d, err, n)
-		l.settled(d)
-		ok = ok && rt.stop.Err() == nil
 	}
-	if !ok {
-		l.leaveAll(retry)
-		retry = nil
-	}
-	return retry, pause, ok
 }
 
 // split finds the record that spoils a batch: the connector said only that some of
-// it is bad. Each half goes by itself, so that the good ones are written and the
-// bad one meets its policy alone.
-func (l *sinkLane) split(ds []*delivery, named map[*SinkRecord]error, rest error, n int) (retry []*delivery, pause time.Duration, ok bool) {
-	var plain, own []*delivery
-	for _, d := range ds {
-		if named[&d.rec] == nil {
-			plain = append(plain, d)
-		} else {
-			own = append(own, d)
-		}
-	}
-	l.route.rt.log.Warn("a batch was refused as a whole; splitting it to find the record", "topic", l.route.cfg.Topic, "records", len(plain), "error", oneLine(rest))
-	half := len(plain) / 2
-	for _, part := range [][]*delivery{plain[:half], plain[half:], own} {
-		if l.route.rt.stop.Err() != nil {
-			l.leaveAll(part)
+// it is bad. Each half goes by itself, so that the good ones are written and the bad
+// one meets its policy alone. Those that failed by name are not touched by it.
+func (w *sinkWorker) split(ds []*delivery, out []lanes.Outcome, named map[*SinkRecord]error, rest error) {
+	var plain []*delivery
+	var places []int
+	for i, d := range ds {
+		if own := named[&d.rec]; own != nil {
+			out[i] = w.failed(d, own)
 			continue
 		}
-		l.processBatch(part)
+		plain, places = append(plain, d), append(places, i)
 	}
-	return nil, 0, l.route.rt.stop.Err() == nil
+	w.lane.route.rt.log.Warn("a batch was refused as a whole; splitting it to find the record", "topic", w.lane.name, "records", len(plain), "error", oneLine(rest))
+	half := len(plain) / 2
+	w.part(plain[:half], places[:half], out)
+	w.part(plain[half:], places[half:], out)
 }
 
-// leaveAll hands records back: never acknowledged, they are delivered again.
-func (l *sinkLane) leaveAll(ds []*delivery) {
-	for _, d := range ds {
-		l.settled(d)
+// part makes an attempt on a part of a batch, unless the run ends meanwhile.
+func (w *sinkWorker) part(ds []*delivery, places []int, out []lanes.Outcome) {
+	part := make([]lanes.Outcome, len(ds))
+	if w.lane.route.rt.stop.Err() != nil {
+		w.lane.leave(part)
+	} else {
+		w.processBatch(ds, part)
+	}
+	for i, o := range part {
+		out[places[i]] = o
 	}
 }
 
@@ -255,26 +214,26 @@ type deadlineContext struct {
 func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // enter begins a call into the connector and returns its context.
-func (l *sinkLane) enter(now time.Time) context.Context {
-	a := &l.attempt
+func (w *sinkWorker) enter(now time.Time) context.Context {
+	a := &w.attempt
 	if a.ctx == nil || a.ctx.Err() != nil {
 		a.end()
 		ctx, cancel := context.WithCancelCause(a.work)
 		a.ctx, a.cancel = ctx, cancel
 		a.timer = time.AfterFunc(retryBudget, func() {
-			l.route.rt.log.Warn("a call into the connector has used up its time; its context has ended", "topic", l.route.cfg.Topic, "partition", l.partition, "limit", retryBudget)
+			w.lane.route.rt.log.Warn("a call into the connector has used up its time; its context has ended", "topic", w.lane.name, "limit", retryBudget)
 			cancel(context.DeadlineExceeded)
 		})
 	} else {
 		a.timer.Reset(retryBudget)
 	}
-	l.call.Enter(now, retryBudget)
+	w.call.Enter(now, retryBudget)
 	return &deadlineContext{a.ctx, now.Add(retryBudget)}
 }
 
-func (l *sinkLane) leave() {
-	l.attempt.timer.Stop()
-	l.call.Leave()
+func (w *sinkWorker) leave() {
+	w.attempt.timer.Stop()
+	w.call.Leave()
 }
 
 func (a *attempt) end() {

@@ -26,7 +26,6 @@ type sinkRoute struct {
 
 	mu    sync.Mutex
 	lanes map[int32]*sinkLane
-	wg    sync.WaitGroup
 }
 
 func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig) *sinkRoute {
@@ -47,6 +46,7 @@ func (r *sinkRoute) open(ctx context.Context) error {
 		return opened("subscription "+r.cfg.Subscription, r.cfg.Topic, err)
 	}
 	r.consumer = c
+	context.AfterFunc(r.rt.stop, func() { r.stopLanes() })
 	go func() {
 		<-c.Done()
 		if err := c.Err(); err != nil {
@@ -62,7 +62,7 @@ func (r *sinkRoute) deliver(m *danube.Message) {
 		return // never acknowledged: the broker delivers it again
 	}
 	r.metrics.Received.Inc()
-	r.lane(m.Partition).push(m)
+	r.lane(m.Partition).receive(m)
 }
 
 func (r *sinkRoute) lane(partition int32) *sinkLane {
@@ -72,8 +72,8 @@ func (r *sinkRoute) lane(partition int32) *sinkLane {
 	if l == nil {
 		l = newSinkLane(r, partition)
 		r.lanes[partition] = l
-		if !r.stopping.Load() {
-			r.wg.Go(l.run)
+		if r.rt.stop.Err() != nil {
+			l.Stop()
 		}
 	}
 	return l
@@ -82,12 +82,13 @@ func (r *sinkRoute) lane(partition int32) *sinkLane {
 // drain ends the intake, waits until no lane is in the connector, and closes the
 // consumer, which sends the acks that are left.
 func (r *sinkRoute) drain(ctx context.Context) error {
-	r.mu.Lock() // no lane starts after this; those that run end with the run
 	r.stopping.Store(true)
-	r.mu.Unlock()
+	lanes := r.stopLanes()
 	idle := make(chan struct{})
 	go func() {
-		r.wg.Wait()
+		for _, l := range lanes {
+			l.Wait()
+		}
 		close(idle)
 	}()
 	// After the deadline the connector's context has ended, and it gets a moment to
@@ -97,6 +98,9 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(noticeTime, cancel) })()
 	select {
 	case <-idle:
+		for _, l := range lanes {
+			r.metrics.Inflight.Sub(float64(l.Len())) // handed back
+		}
 	case <-late.Done():
 		r.rt.log.Error("a call into the connector has not returned and is left behind", "topic", r.cfg.Topic)
 	}
@@ -115,6 +119,18 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	return nil
 }
 
+// stopLanes keeps all lanes from starting anything more.
+func (r *sinkRoute) stopLanes() []*sinkLane {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lanes := make([]*sinkLane, 0, len(r.lanes))
+	for _, l := range r.lanes {
+		l.Stop()
+		lanes = append(lanes, l)
+	}
+	return lanes
+}
+
 // noticeTime is what a connector gets to return once its context has ended.
 const noticeTime = 500 * time.Millisecond
 
@@ -124,7 +140,7 @@ func (r *sinkRoute) inHand() int {
 	defer r.mu.Unlock()
 	n := 0
 	for _, l := range r.lanes {
-		n += l.inHand()
+		n += l.Len()
 	}
 	return n
 }
