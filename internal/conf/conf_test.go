@@ -3,6 +3,7 @@ package conf
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -103,8 +104,8 @@ func TestFillFromFile(t *testing.T) {
 	dst := all{Text: "default", Untagged: "kept"}
 	_, problems := fill(t, &dst, `
 text = "hello"
-n = -9_000_000_000
-u = 9_000_000_000
+n = -2_000_000_000
+u = 4_000_000_000
 i8 = -128
 f = 1
 b = true
@@ -143,7 +144,7 @@ port = 2
 	}
 	zero := 0
 	want := all{
-		Text: "hello", N: -9_000_000_000, U: 9_000_000_000, I8: -128, F: 1, B: true, D: time.Minute,
+		Text: "hello", N: -2_000_000_000, U: 4_000_000_000, I8: -128, F: 1, B: true, D: time.Minute,
 		T: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), C: 1, P: &zero,
 		Pass: secret{"hunter2"}, Passes: []secret{{"a"}, {"b"}}, Tags: []string{"x", "y"},
 		Waits: []time.Duration{time.Second, 2 * time.Second}, Labels: map[string]string{"a": "1"},
@@ -190,6 +191,15 @@ func TestFillFromEnvironment(t *testing.T) {
 	}
 	if s, ok := r.Set["b2"]; ok {
 		t.Errorf("b2 comes from %s", s)
+	}
+}
+
+// The library stops at 32 bits for int and uint.
+func TestWideIntegersFromEnvironment(t *testing.T) {
+	var dst all
+	_, problems := fill(t, &dst, "", vars(fmt.Sprint("N=", math.MinInt), fmt.Sprint("U=", uint(math.MaxUint))))
+	if problems != nil || dst.N != math.MinInt || dst.U != math.MaxUint {
+		t.Errorf("got %d, %d, %q", dst.N, dst.U, problems)
 	}
 }
 
