@@ -2,6 +2,7 @@ package danube
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,8 +19,7 @@ func (p *partition) work() {
 	if p.sess == nil || p.pausing || p.c.ctx.Err() != nil {
 		return
 	}
-	waiting := len(p.tracker.ready) - p.tracker.head
-	for range min(waiting, p.c.cfg.AcksInFlight) {
+	for range min(len(p.tracker.ready), p.c.cfg.AcksInFlight) {
 		if p.workers >= p.c.cfg.AcksInFlight {
 			return
 		}
@@ -74,14 +74,18 @@ func (p *partition) worker(offset uint64, id identity) {
 	}
 }
 
-// pause keeps acks back for a moment after one has failed: whether the session is
-// gone, its stream or its health check tells. With p.mu held.
+// pause keeps acks back for a moment after one has failed, unless the error says
+// that the session is of no more use. With p.mu held.
 func (p *partition) pause(sess *session, err error) {
 	if p.pausing || sess == nil || sess != p.sess || p.c.ctx.Err() != nil {
 		return
 	}
+	e := p.failed("acknowledge", sess.at, rpcAck, err)
+	if e.class != classTransient {
+		sess.cancel(e)
+	}
 	p.ackErrors++
-	p.c.client.log.Warn("danube: an ack failed and will be repeated", "topic", p.topic, "subscription", p.c.cfg.Subscription, "error", err)
+	p.c.client.log.Warn("danube: an ack failed and will be repeated", "topic", p.topic, "subscription", p.c.cfg.Subscription, "error", e)
 	p.pausing = true
 	d := min(p.c.client.cfg.BackoffInitial<<min(p.ackErrors-1, 10), p.c.client.cfg.BackoffMax)
 	p.wg.Go(func() {
@@ -97,6 +101,7 @@ func (p *partition) startAcks(sess *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sess = sess
+	p.tracker.begin()
 	p.work()
 }
 
@@ -142,7 +147,7 @@ func (p *partition) nack(ctx context.Context, m *Message, delay time.Duration, r
 	}
 	_, err := danubepb.NewConsumerServiceClient(sess.conn).Nack(ctx, req, grpc.StaticMethod())
 	if err != nil {
-		return p.wrap("nack", sess.at, rpcAck, err)
+		return p.failed("nack", sess.at, rpcAck, err)
 	}
 	return nil
 }
@@ -178,9 +183,37 @@ func (p *partition) checkFlushed() {
 	}
 }
 
-// stopDelivery makes the partition read on without handing anything out.
+// stopDelivery makes the partition read on without handing anything out. When it
+// returns no call of the Handler begins any more.
 func (p *partition) stopDelivery() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.discard = true
+	p.tracker.closing = true
+}
+
+// wait returns when the partition has no goroutine left but one, at most, whose
+// Handler did not return before ctx ended. The consumer's context has ended, and no
+// call of the Handler begins.
+func (p *partition) wait(ctx context.Context) error {
+	p.mu.Lock() // whoever is starting an ack worker has started it
+	handling := p.handling
+	p.mu.Unlock()
+	p.wg.Wait()
+	if !handling {
+		<-p.ended
+		return nil
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	handling = p.handling
+	p.mu.Unlock()
+	if !handling {
+		<-p.ended
+		return nil
+	}
+	return &Error{Op: "close consumer", Topic: p.topic, Err: fmt.Errorf("the Handler has not returned: %w", context.Cause(ctx))}
 }

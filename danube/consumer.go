@@ -106,7 +106,6 @@ type Consumer struct {
 
 	ctx    context.Context // ends with the consumer
 	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
 
 	mu  sync.Mutex
 	err error // why the consumer has failed
@@ -146,18 +145,24 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 		return nil, err
 	}
 	for _, p := range con.parts {
-		con.wg.Go(p.run)
+		go p.run()
 	}
 	for _, p := range con.parts {
 		select {
 		case <-p.opened:
 		case <-con.ctx.Done():
 		case <-ctx.Done():
-			con.fail(&Error{Op: "subscribe to", Topic: p.topic, Err: context.Cause(ctx)})
+			p.mu.Lock()
+			last := p.last
+			p.mu.Unlock()
+			con.fail(gaveUp("subscribe to", p.topic, ctx, last))
 		}
-		if err := con.Err(); err != nil {
-			con.shut()
-			return nil, err
+		if con.ctx.Err() != nil {
+			_ = con.Close(ctx)
+			if err := con.Err(); err != nil {
+				return nil, err
+			}
+			return nil, &Error{Op: "subscribe to", Topic: cfg.Topic, Reason: ErrClosed}
 		}
 	}
 	return con, nil
@@ -170,18 +175,29 @@ func (c *Client) ensureTopic(ctx context.Context, cfg ConsumerConfig) error {
 	if err != nil || len(parts) > 0 {
 		return err
 	}
-	p, err := c.NewProducer(ctx, ProducerConfig{Topic: cfg.Topic, Name: cfg.Name, OnSession: cfg.OnSession})
+	p, err := c.NewProducer(ctx, ProducerConfig{Topic: cfg.Topic, Name: cfg.Name, OnSession: notReady(cfg.OnSession)})
 	if err != nil {
 		return err
 	}
 	return p.Close(ctx)
 }
 
+// notReady passes on everything but Ready: that of a producer is not a consumer's.
+func notReady(report func(SessionEvent)) func(SessionEvent) {
+	if report == nil {
+		return nil
+	}
+	return func(e SessionEvent) {
+		if e.State != Ready {
+			report(e)
+		}
+	}
+}
+
 // Receive returns the next message of any partition, in order within each. It
-// waits until there is one, ctx ends (its cause), or the consumer ends: what was
-// received before that is still handed out first, then ErrClosed after Close, and
-// after a failure its reason, such as ErrTakenOver. With a Handler there is nothing
-// to receive.
+// waits until there is one, ctx ends (its cause), or the consumer ends: ErrClosed
+// after Close; after a failure its reason, such as ErrTakenOver, once what was received
+// before is handed out. With a Handler there is nothing to receive.
 func (c *Consumer) Receive(ctx context.Context) (*Message, error) {
 	if c.inbox == nil {
 		return nil, invalid("Receive on a consumer of %s that has a Handler", c.cfg.Topic)
@@ -257,34 +273,32 @@ func (c *Consumer) fail(err error) {
 	}
 }
 
-// Close stops handing out messages, sends the acks that it can until ctx ends, and
-// ends the consumer's goroutines. What was received and not acknowledged, the
-// broker delivers to the next consumer of the name. Streams are read until the
-// acks are through: one that is not read could hold them up. Calling it again
-// returns the same.
+// Close stops handing out messages, also those that wait for Receive, sends the acks
+// that it can until ctx ends, and ends the consumer's goroutines. What was received
+// and not acknowledged, the broker delivers to the next consumer of the name. Streams
+// are read until the acks are through: one that is not read could hold them up.
+// Calling it again returns the same.
+//
+// Close waits for the Handler to return, at most until ctx ends; it must not be called
+// from there. A Handler that waits for something should watch Done as well.
 func (c *Consumer) Close(ctx context.Context) error {
 	c.close.Do(func() {
 		for _, p := range c.parts {
 			p.stopDelivery()
 		}
 		if c.inbox != nil {
-			c.inbox.close()
+			c.inbox.drop()
 		}
+		var errs []error
 		if c.Err() == nil {
-			c.closed = c.Flush(ctx)
+			errs = append(errs, c.Flush(ctx))
 		}
-		c.shut()
+		c.cancel(ErrClosed)
+		for _, p := range c.parts {
+			errs = append(errs, p.wait(ctx))
+		}
+		c.client.forget(c)
+		c.closed = errors.Join(errs...)
 	})
 	return c.closed
-}
-
-func (c *Consumer) shut() {
-	c.cancel(ErrClosed)
-	c.wg.Wait()
-	for _, p := range c.parts {
-		p.mu.Lock() // whoever is starting an ack worker has started it
-		p.mu.Unlock()
-		p.wg.Wait()
-	}
-	c.client.forget(c)
 }

@@ -48,6 +48,20 @@ type Error struct {
 	Broker string // where it was asked; empty when nobody could be
 	Reason error  // one of this package's sentinels, or nil
 	Err    error  // the cause, usually a gRPC status
+
+	class class
+}
+
+// failed is an answer of a broker, read.
+func failed(op, topic string, at endpoint, kind rpc, err error) *Error {
+	v := judge(kind, err)
+	return &Error{Op: op, Topic: topic, Broker: string(at), Reason: v.reason, Err: err, class: v.class}
+}
+
+// isFatal reports that trying again is of no use.
+func isFatal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.class == classFatal || errors.Is(e, ErrTakenOver) || errors.Is(e, ErrClosed))
 }
 
 func (e *Error) Error() string {
@@ -130,6 +144,9 @@ func judge(op rpc, err error) verdict {
 		if has("find the namespace") {
 			return verdict{class: classFatal, reason: ErrNotFound}
 		}
+		if op == rpcAck {
+			break
+		}
 		return verdict{class: classSession, ambiguous: !has("while dialing", "redo the")}
 	case codes.NotFound:
 		if op == rpcCreateProducer {
@@ -137,8 +154,11 @@ func judge(op rpc, err error) verdict {
 		}
 		return verdict{class: classSession, reason: ErrNotFound}
 	case codes.InvalidArgument:
-		if op == rpcSend {
+		switch {
+		case op == rpcSend && has("exceeds maximum"):
 			return verdict{class: classMessage, reason: ErrTooLarge}
+		case op == rpcSend:
+			return verdict{class: classMessage, reason: ErrInvalid}
 		}
 		return verdict{class: classFatal, reason: ErrInvalid}
 	case codes.OutOfRange:
@@ -155,7 +175,15 @@ func judge(op rpc, err error) verdict {
 	case codes.PermissionDenied:
 		return judgePermission(op, has)
 	case codes.ResourceExhausted:
+		if op == rpcReceive && has("larger than max") {
+			// It would come again and again, each time at the cost of the stream.
+			return verdict{class: classFatal, reason: ErrTooLarge}
+		}
 		return verdict{class: classTransient}
+	}
+	if op == rpcAck && !has("not found", "Failed to send") {
+		// Whether the session is gone, its stream or its health check tells.
+		return verdict{class: classTransient, ambiguous: true}
 	}
 	return verdict{class: classSession, ambiguous: true}
 }
@@ -168,6 +196,7 @@ func judgePermission(op rpc, has func(...string) bool) verdict {
 		switch {
 		case has("draining or closed", "not found in registry", "not attached to topic"):
 			return verdict{class: classSession}
+		case has("write buffer", "wal writer", "serialize"):
 		case has("chema", "alidation"):
 			return verdict{class: classMessage, reason: ErrSchema}
 		}

@@ -38,10 +38,12 @@ type lane struct {
 	opened chan struct{} // closed at the first session, or when the lane has failed
 	ended  chan struct{} // closed when the goroutine is gone
 
-	mu     sync.Mutex
-	err    error // the lane has failed: nothing can be sent any more
-	isOpen bool
-	left   int // messages that ended without having been published
+	mu      sync.Mutex
+	err     error // the lane has failed: nothing can be sent any more
+	last    error // why the last attempt at a session failed
+	isOpen  bool
+	unsent  int // messages that ended without having been handed to the broker
+	unknown int // and those that may be in the topic
 
 	// The rest belongs to the lane's goroutine.
 	sess     *session
@@ -71,7 +73,7 @@ func newLane(p *Producer, partition int32) *lane {
 }
 
 func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error)) error {
-	if err := l.failure(); err != nil {
+	if err := l.refusal(); err != nil {
 		return err
 	}
 	ok, err := l.queue.push(ctx, pending{m, done}, len(m.Payload))
@@ -79,12 +81,21 @@ func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrNotSent, Err: err}
 	}
 	if !ok {
-		if err := l.failure(); err != nil {
+		if err := l.refusal(); err != nil {
 			return err
 		}
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrClosed}
 	}
 	return nil
+}
+
+// refusal is why nothing is taken any more.
+func (l *lane) refusal() error {
+	err := l.failure()
+	if err == nil || !errors.Is(err, ErrClosed) {
+		return err
+	}
+	return &Error{Op: "publish", Topic: l.topic, Reason: ErrClosed}
 }
 
 func (l *lane) run() {
@@ -98,6 +109,7 @@ func (l *lane) run() {
 		it, ok, done := l.queue.pop()
 		if ok {
 			l.publish(it)
+			l.msg.Payload, l.msg.Attributes, l.msg.RoutingKey = nil, nil, nil // theirs again
 			continue
 		}
 		if done {
@@ -142,7 +154,7 @@ func (l *lane) publish(it pending) {
 		}
 		v := judge(rpcSend, err)
 		r.Ambiguous = r.Ambiguous || v.ambiguous
-		failed := &Error{Op: "publish", Topic: l.topic, Broker: string(l.sess.at.dial), Reason: v.reason, Err: err}
+		failed := failed("publish", l.topic, l.sess.at.dial, rpcSend, err)
 		switch v.class {
 		case classMessage:
 			it.done(r, failed)
@@ -179,7 +191,7 @@ func (l *lane) prepare(m *Outgoing) error {
 		l.msg.RoutingKey = &m.Key
 	}
 	// Most messages are far below the limit and need no exact count.
-	if len(m.Payload) > maxRequest/2 || len(m.Attributes) > 0 {
+	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(m.Attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
 		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
 			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge,
@@ -221,10 +233,12 @@ func (l *lane) ensureSession() error {
 		if l.ctx.Err() != nil {
 			return context.Cause(l.ctx)
 		}
-		v := judgeWrapped(rpcCreateProducer, err)
-		if v.class == classFatal {
+		if isFatal(err) {
 			return err
 		}
+		l.mu.Lock()
+		l.last = err
+		l.mu.Unlock()
 		l.report(Connecting, err)
 		d := l.wait.Next()
 		l.p.client.log.Warn("danube: no producer yet", "topic", l.topic, "producer", l.name, "retry_in", d, "error", err)
@@ -254,8 +268,7 @@ func (l *lane) createProducer() (*session, error) {
 		DispatchStrategy: l.p.cfg.Dispatch.wire(),
 	})
 	if err != nil {
-		v := judge(rpcCreateProducer, err)
-		return nil, &Error{Op: "create producer", Topic: l.topic, Broker: string(at.dial), Reason: v.reason, Err: err}
+		return nil, failed("create producer", l.topic, at.dial, rpcCreateProducer, err)
 	}
 	return c.newSession(l.ctx, danubepb.HealthCheckRequest_Producer, l.topic, at, conn, resp.GetProducerId()), nil
 }
@@ -272,14 +285,24 @@ func (l *lane) dropSession(cause error) {
 	}
 }
 
+// giveUpOpening makes the lane fail because nobody waits for it any longer.
+func (l *lane) giveUpOpening(ctx context.Context) {
+	l.mu.Lock()
+	last := l.last
+	l.mu.Unlock()
+	l.cancel(gaveUp("create producer", l.topic, ctx, last))
+}
+
 // giveUp ends a message that cannot be waited for any longer.
 func (l *lane) giveUp(it pending, r Receipt, cause error) {
 	reason := ErrNotSent
-	if r.Attempts > 0 && r.Ambiguous {
-		reason = ErrOutcomeUnknown
-	}
 	l.mu.Lock()
-	l.left++
+	if r.Ambiguous {
+		reason = ErrOutcomeUnknown
+		l.unknown++
+	} else {
+		l.unsent++
+	}
 	l.mu.Unlock()
 	it.done(r, &Error{Op: "publish", Topic: l.topic, Reason: reason, Err: cause})
 }
@@ -323,19 +346,26 @@ func (l *lane) report(s SessionState, err error) {
 
 // close publishes what was accepted, at most until ctx ends.
 func (l *lane) close(ctx context.Context) error {
-	l.queue.close()
+	closed := &Error{Op: "close producer", Topic: l.topic, Reason: ErrClosed}
+	if idle := l.queue.close(); idle {
+		l.cancel(closed) // it may be waiting for a session that nobody needs
+	}
 	select {
 	case <-l.ended:
 	case <-ctx.Done():
 		l.cancel(&Error{Op: "close producer", Topic: l.topic, Reason: ErrClosed, Err: context.Cause(ctx)})
 		<-l.ended
 	}
-	l.cancel(ErrClosed)
+	l.cancel(closed)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.left > 0 {
+	switch {
+	case l.unknown > 0:
 		return &Error{Op: "close producer", Topic: l.topic, Reason: ErrOutcomeUnknown,
-			Err: fmt.Errorf("%d messages were not published before the deadline", l.left)}
+			Err: fmt.Errorf("%d messages were not published, and %d more may have been", l.unsent, l.unknown)}
+	case l.unsent > 0:
+		return &Error{Op: "close producer", Topic: l.topic, Reason: ErrNotSent,
+			Err: fmt.Errorf("%d messages were not published", l.unsent)}
 	}
 	return nil
 }

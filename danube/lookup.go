@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -90,20 +91,19 @@ func (r *router) eachSeed(ctx context.Context, op, topic string, ask func(contex
 		if err != nil {
 			return err
 		}
-		conn.ResetConnectBackoff() // our own backoff decides when to try
+		// Our own backoff decides when to try. Only a connection that has failed: in one
+		// that is being set up this races with gRPC itself (1.85).
+		if conn.GetState() == connectivity.TransientFailure {
+			conn.ResetConnectBackoff()
+		}
 		call, cancel := context.WithTimeout(ctx, r.client.cfg.Timeouts.Control)
 		err = ask(call, seed, danubepb.NewDiscoveryClient(conn))
 		cancel()
 		if err == nil || errors.Is(err, errUnknownTopic) {
 			return err
 		}
-		last = &Error{Op: op, Topic: topic, Broker: string(seed), Err: err}
-		if ownContext(ctx, err) {
-			break
-		}
-		v := judge(rpcLookup, err)
-		last.Reason = v.reason
-		if v.class == classFatal {
+		last = failed(op, topic, seed, rpcLookup, err)
+		if ownContext(ctx, err) || last.class == classFatal {
 			break
 		}
 	}

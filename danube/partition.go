@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -20,6 +22,7 @@ type partition struct {
 	topic  string // on the wire
 	number int32
 	opened chan struct{} // closed at the first open stream
+	ended  chan struct{} // closed when the goroutine is gone
 	once   sync.Once
 
 	wg sync.WaitGroup // ack workers
@@ -29,13 +32,15 @@ type partition struct {
 	sess      *session // nil between sessions: acks wait
 	workers   int
 	pausing   bool          // a failed ack makes the next ones wait a little
-	discard   bool          // closing: what still comes is for the next consumer
+	ticked    time.Time     // the tracker's last tick
+	handling  bool          // the Handler has a message
+	last      error         // why the last attempt at a session failed
 	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
 	ackErrors int           // in a row
 }
 
 func newPartition(c *Consumer, number int32) *partition {
-	p := &partition{c: c, topic: c.cfg.Topic, number: number, opened: make(chan struct{})}
+	p := &partition{c: c, topic: c.cfg.Topic, number: number, opened: make(chan struct{}), ended: make(chan struct{})}
 	if number != NoPartition {
 		p.topic = partitionTopic(c.cfg.Topic, number)
 	}
@@ -47,18 +52,33 @@ func newPartition(c *Consumer, number int32) *partition {
 const healthyAfter = 10 * time.Second
 
 func (p *partition) run() {
+	defer close(p.ended)
+	err := p.sessions()
+	if failed := p.c.Err(); failed != nil {
+		if err == nil {
+			err = failed // another partition's, or the caller did not wait
+		}
+		p.report(Failed, err)
+	}
+}
+
+// sessions runs one session after the other until the consumer ends; an error is for
+// good, and the consumer's.
+func (p *partition) sessions() error {
 	wait := p.c.client.backoff()
 	for {
 		start := time.Now()
 		worked, err := p.session()
 		if p.c.ctx.Err() != nil {
-			return
+			return nil
 		}
-		if errors.Is(err, ErrTakenOver) || judgeWrapped(rpcSubscribe, err).class == classFatal {
-			p.report(Failed, err)
+		if isFatal(err) {
 			p.c.fail(err)
-			return
+			return err
 		}
+		p.mu.Lock()
+		p.last = err
+		p.mu.Unlock()
 		if worked || time.Since(start) >= healthyAfter {
 			wait.Reset()
 		}
@@ -66,7 +86,7 @@ func (p *partition) run() {
 		d := wait.Next()
 		p.c.client.log.Warn("danube: consumer without a session", "topic", p.topic, "subscription", p.c.cfg.Subscription, "retry_in", d, "error", err)
 		if !sleep(p.c.ctx, d) {
-			return
+			return nil
 		}
 	}
 }
@@ -91,7 +111,7 @@ func (p *partition) session() (worked bool, err error) {
 	defer func() { sess.end(err) }()
 	stream, err := danubepb.NewConsumerServiceClient(conn).ReceiveMessages(sess.ctx, &danubepb.ReceiveRequest{ConsumerId: id})
 	if err != nil {
-		return false, p.wrap("receive from", at, rpcReceive, err)
+		return false, p.failed("receive from", at, rpcReceive, err)
 	}
 	c.log.Info("danube: consumer ready", "topic", p.topic, "subscription", p.c.cfg.Subscription, "consumer", p.c.cfg.Name, "broker", string(at.dial))
 	p.startAcks(sess)
@@ -104,9 +124,9 @@ func (p *partition) session() (worked bool, err error) {
 		return worked, context.Cause(sess.ctx)
 	}
 	if errors.Is(err, io.EOF) {
-		return worked, p.ended(sess)
+		return worked, p.streamEnded(sess)
 	}
-	return worked, p.wrap("receive from", at, rpcReceive, err)
+	return worked, p.failed("receive from", at, rpcReceive, err)
 }
 
 func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64, error) {
@@ -119,28 +139,40 @@ func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64,
 		SubscriptionType: p.c.cfg.Type.wire(),
 	})
 	if err != nil {
-		return 0, p.wrap("subscribe to", at, rpcSubscribe, err)
+		return 0, p.failed("subscribe to", at, rpcSubscribe, err)
 	}
 	return resp.GetConsumerId(), nil
 }
 
-func (p *partition) wrap(op string, at target, kind rpc, err error) error {
-	return &Error{Op: op, Topic: p.topic, Broker: string(at.dial), Reason: judge(kind, err).reason, Err: err}
+func (p *partition) failed(op string, at target, kind rpc, err error) *Error {
+	return failed(op, p.topic, at.dial, kind, err)
 }
 
-// ended reads a stream that ended without an error. The broker ends it so when the
-// topic leaves, and when another consumer of our name takes over; in the second
-// case our id, which is then the other's too, stays alive.
-func (p *partition) ended(sess *session) error {
-	for i := range 2 {
-		if i > 0 && !sleep(p.c.ctx, time.Second) {
+// streamEnded reads a stream that ended without an error. The broker ends it so when
+// the topic leaves, and when another consumer of our name takes over; in the second
+// case our id, which is then the other's too, stays alive. A broker that is too busy
+// to say is asked again: to subscribe on a guess would take the subscription back.
+func (p *partition) streamEnded(sess *session) error {
+	alive := 0
+	for range 6 {
+		open, err := sess.alive(p.c.ctx)
+		switch {
+		case p.c.ctx.Err() != nil:
+			return context.Cause(p.c.ctx)
+		case status.Code(err) == codes.DeadlineExceeded:
+		case err != nil || !open:
+			return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Err: errStreamEnded}
+		default:
+			alive++
+		}
+		if alive == 2 {
+			return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Reason: ErrTakenOver}
+		}
+		if !sleep(p.c.ctx, time.Second) {
 			return context.Cause(p.c.ctx)
 		}
-		if open, err := sess.alive(p.c.ctx); err != nil || !open {
-			return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Err: errStreamEnded}
-		}
 	}
-	return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Reason: ErrTakenOver}
+	return &Error{Op: "receive from", Topic: p.topic, Broker: string(sess.at.dial), Err: errStreamEnded}
 }
 
 var errStreamEnded = errors.New("the broker ended the stream")
@@ -163,29 +195,30 @@ func (p *partition) read(stream grpc.ServerStreamingClient[danubepb.StreamMessag
 func (p *partition) accept(in *danubepb.StreamMessage) {
 	offset := in.GetMsgId().GetTopicOffset()
 	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
+	handler := p.c.cfg.Handler
 	p.mu.Lock()
-	if p.discard {
-		p.tracker.saw(offset)
-		p.work()
-		p.mu.Unlock()
-		return
+	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
+		p.ticked = now
+		p.tracker.tick()
 	}
-	before := p.tracker.highest
 	how := p.tracker.received(offset, id)
-	p.work() // a higher offset releases the ack that waited, a copy needs one again
+	p.handling = how != repeated && handler != nil
+	p.work()         // a higher offset releases the ack that waited, a copy needs one again
+	p.checkFlushed() // a new epoch leaves no acks to wait for
 	p.mu.Unlock()
 	if how == renumber {
 		p.c.client.log.Error("danube: the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
-			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset, "highest_before", before)
+			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset)
 	}
-	if how == repeated {
-		return
-	}
-	m := p.message(in)
-	if p.c.cfg.Handler != nil {
-		p.c.cfg.Handler(m)
-	} else {
-		p.c.inbox.put(p.c.ctx, m)
+	switch {
+	case how == repeated:
+	case handler == nil:
+		p.c.inbox.put(p.c.ctx, p.message(in))
+	default:
+		handler(p.message(in))
+		p.mu.Lock()
+		p.handling = false
+		p.mu.Unlock()
 	}
 }
 

@@ -63,3 +63,12 @@ func (p *pastTable) grow() {
 		}
 	}
 }
+
+// clear forgets everything and keeps the memory while it is little.
+func (p *pastTable) clear() {
+	if len(p.slots) > 64 {
+		p.slots = nil
+		return
+	}
+	clear(p.slots)
+}

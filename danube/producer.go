@@ -3,6 +3,7 @@ package danube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -86,7 +87,8 @@ func (c *Client) NewProducer(ctx context.Context, cfg ProducerConfig) (*Producer
 		select {
 		case <-l.opened:
 		case <-ctx.Done():
-			l.fail(&Error{Op: "create producer", Topic: l.topic, Err: context.Cause(ctx)})
+			l.giveUpOpening(ctx)
+			<-l.opened
 		}
 		if err := l.failure(); err != nil {
 			ended, cancel := context.WithCancel(context.Background())
@@ -130,16 +132,25 @@ func (c *Client) awaitPartitions(ctx context.Context, topic string, report func(
 		if report != nil {
 			report(SessionEvent{Topic: topic, Partition: NoPartition, State: Connecting, Err: err})
 		}
-		var e *Error
-		if errors.As(err, &e) && (errors.Is(e.Reason, ErrClosed) || e.Err != nil && !errors.Is(e.Reason, ErrNotFound) && judge(rpcLookup, e.Err).class == classFatal) {
+		if isFatal(err) {
 			return nil, err
 		}
 		d := wait.Next()
 		c.log.Warn("danube: no answer about a topic's partitions yet", "topic", topic, "retry_in", d, "error", err)
 		if !sleep(ctx, d) {
-			return nil, errors.Join(context.Cause(ctx), err)
+			return nil, gaveUp("list partitions of", topic, ctx, err)
 		}
 	}
+}
+
+// gaveUp is the error of a caller that did not wait any longer: its own reason, and
+// what kept it waiting.
+func gaveUp(op, topic string, ctx context.Context, last error) *Error {
+	err := context.Cause(ctx)
+	if last != nil && !errors.Is(last, err) {
+		err = fmt.Errorf("%w; the last attempt: %w", err, last)
+	}
+	return &Error{Op: op, Topic: topic, Err: err}
 }
 
 // Partitions returns the number of partitions, 1 for a topic without any.

@@ -3,6 +3,7 @@ package danube
 import (
 	"hash/maphash"
 	"slices"
+	"time"
 )
 
 // identity tells two messages at one offset apart: numbering starts again when a
@@ -38,10 +39,12 @@ const (
 )
 
 type entry struct {
-	offset uint64
-	id     identity
-	state  ackState
-	again  bool // a copy came while the ack was out: that ack may not have counted
+	offset  uint64
+	id      identity
+	session uint32 // in which it came last
+	state   ackState
+	again   bool  // a copy came while the ack was out: that ack may not have counted
+	age     uint8 // ticks since it was nacked
 }
 
 // tracker knows what became of every message of one partition that this consumer
@@ -54,15 +57,49 @@ type entry struct {
 // lower one was not stops serving acks, nacks and timeouts until the next publish:
 // so the ack of the highest offset received waits for all the lower ones.
 type tracker struct {
-	entries []entry  // ascending by offset; the tail of base
-	base    []entry  // the memory behind entries, to use it again
-	open    int      // entries that are not done
-	ready   []uint64 // offsets in state settled, oldest first
-	head    int      // of ready
-	acking  int      // acks out
-	highest uint64   // highest offset received
-	any     bool     // whether anything was
+	entries []entry // ascending by offset, the first never done; the tail of base
+	base    []entry // the memory behind entries, to use it again
+	open    int     // entries that are not done
+	acking  int     // acks out
+	ready   offsets // entries in state settled
 	past    pastTable
+
+	session  uint32
+	highest  uint64 // highest offset received in this session
+	numbered bool   // an offset other than 0 was seen
+	flat     bool   // several messages were at offset 0 and none elsewhere
+	closing  bool   // what is new is for the next consumer
+}
+
+// begin notes that a new session starts. The broker sends again what it has no ack
+// of. Until it has, nobody knows how far it got: an ack above what came so far may
+// be that of its highest.
+func (t *tracker) begin() {
+	t.session++
+	t.highest = 0
+	for i := range t.entries {
+		t.entries[i].age = nackTicks - 1 // a nacked one comes at once now
+	}
+}
+
+// tickEvery is the time between two ticks, nackTicks how many of them a nacked
+// message may stay away. The broker brings it within a minute, unless its policy has
+// dropped it, or its topic has begun anew.
+const (
+	tickEvery = 30 * time.Second
+	nackTicks = 5
+)
+
+// tick gives up nacked messages that did not come again: the ack of the highest
+// offset would wait for them for ever. One that comes after all is new.
+func (t *tracker) tick() {
+	n := len(t.entries)
+	t.entries = slices.DeleteFunc(t.entries, func(e entry) bool { return e.state == nacked && e.age >= nackTicks })
+	t.open -= n - len(t.entries)
+	for i := range t.entries {
+		t.entries[i].age++
+	}
+	t.trim()
 }
 
 func (t *tracker) find(offset uint64) (int, bool) {
@@ -83,66 +120,106 @@ func (t *tracker) find(offset uint64) (int, bool) {
 // received takes note of a message that came in.
 func (t *tracker) received(offset uint64, id identity) arrival {
 	i, found := t.find(offset)
-	if found && t.entries[i].state != done {
-		e := &t.entries[i]
-		if e.id != id {
-			return t.restart(offset, id)
+	if found {
+		if t.entries[i].id != id {
+			return t.restart(offset, id, t.entries[i].session)
 		}
-		switch e.state {
-		case nacked:
-			e.state = inWork
-			return fresh
-		case acking:
-			e.again = true
-		}
-		return repeated
+		return t.copyOf(&t.entries[i])
 	}
 	switch t.past.lookup(offset, id) {
 	case pastOther:
-		return t.restart(offset, id)
+		return t.restart(offset, id, t.session-1)
 	case pastSame:
-		t.insert(i, found, entry{offset: offset, id: id, state: settled})
-		t.ready = append(t.ready, offset)
+		t.insert(i, offset, id, settled)
+		t.ready.push(offset)
 		return repeated
 	}
-	t.insert(i, found, entry{offset: offset, id: id})
+	return t.fresh(i, offset, id)
+}
+
+// copyOf takes note of a message that is known.
+func (t *tracker) copyOf(e *entry) arrival {
+	e.session = t.session
+	t.highest = max(t.highest, e.offset)
+	switch e.state {
+	case nacked:
+		if !t.closing {
+			e.state = inWork
+			return fresh
+		}
+	case acking:
+		e.again = true
+	case done:
+		e.state = settled
+		t.open++
+		t.ready.push(e.offset)
+	}
+	return repeated
+}
+
+func (t *tracker) fresh(i int, offset uint64, id identity) arrival {
+	if t.closing {
+		t.highest = max(t.highest, offset)
+		return repeated
+	}
+	t.insert(i, offset, id, inWork)
 	return fresh
 }
 
-func (t *tracker) insert(i int, found bool, e entry) {
-	if found {
-		t.entries[i] = e // it was done
-	} else {
-		if len(t.entries) == cap(t.entries) && len(t.entries) < cap(t.base)/2 {
-			t.entries = append(t.base[:0], t.entries...)
-		}
-		grows := len(t.entries) == cap(t.entries)
-		t.entries = slices.Insert(t.entries, i, e)
-		if grows {
-			t.base = t.entries
-		}
+func (t *tracker) insert(i int, offset uint64, id identity, state ackState) {
+	if len(t.entries) == cap(t.entries) && len(t.entries) < cap(t.base)/2 {
+		t.entries = append(t.base[:0], t.entries...)
+	}
+	grows := len(t.entries) == cap(t.entries)
+	t.entries = slices.Insert(t.entries, i, entry{offset: offset, id: id, session: t.session, state: state})
+	if grows {
+		t.base = t.entries
 	}
 	t.open++
-	t.saw(e.offset)
-}
-
-// saw takes note of a message that the broker delivered and that is not tracked.
-func (t *tracker) saw(offset uint64) {
-	if !t.any || offset > t.highest {
-		t.highest, t.any = offset, true
+	t.highest = max(t.highest, offset)
+	if offset > 0 {
+		t.numbered, t.flat = true, false
 	}
 }
 
-// restart begins a new epoch with its first message. What is in work from the old
-// one can no longer be acknowledged: its offsets belong to other messages now.
-func (t *tracker) restart(offset uint64, id identity) arrival {
-	quiet := offset == 0 && t.highest == 0 // a topic that is not reliable numbers nothing
-	*t = tracker{entries: t.base[:0], base: t.base, ready: t.ready[:0]}
-	t.insert(0, false, entry{offset: offset, id: id})
-	if quiet {
-		return fresh
+// restart begins a new epoch with its first message that can be told: another one
+// was at its offset, in the session given. A broker restarts between two sessions,
+// so what came after that belongs to the new epoch already. What is in work from the
+// old one can no longer be acknowledged: its offsets belong to other messages now.
+func (t *tracker) restart(offset uint64, id identity, old uint32) arrival {
+	if offset == 0 && !t.numbered {
+		t.flat = true // a topic that is not reliable numbers nothing
 	}
-	return renumber
+	how := renumber
+	if t.flat {
+		how = fresh
+	}
+	if old == t.session {
+		t.session++
+		t.highest = 0
+	}
+	kept := t.base[:0]
+	t.open, t.acking, t.ready = 0, 0, t.ready[:0]
+	for _, e := range t.entries {
+		if e.session != t.session || e.state == done {
+			continue
+		}
+		kept = append(kept, e)
+		t.open++
+		switch e.state {
+		case settled:
+			t.ready.push(e.offset)
+		case acking:
+			t.acking++
+		}
+	}
+	t.entries = kept
+	t.past.clear()
+	i, _ := t.find(offset)
+	if t.fresh(i, offset, id) == repeated {
+		return repeated
+	}
+	return how
 }
 
 // settle notes that the application is done with a message, one way or the other;
@@ -150,38 +227,33 @@ func (t *tracker) restart(offset uint64, id identity) arrival {
 func (t *tracker) settle(offset uint64, id identity, to ackState) bool {
 	i, found := t.find(offset)
 	if !found || t.entries[i].id != id || t.entries[i].state != inWork {
-		return false
+		// Where all messages are at one offset, the newest ack is as good as each.
+		return t.flat && offset == 0
 	}
-	t.entries[i].state = to
+	t.entries[i].state, t.entries[i].age = to, 0
 	if to == settled {
-		t.ready = append(t.ready, offset)
+		t.ready.push(offset)
 	}
 	return true
 }
 
-// next returns an ack that may go out now.
+// held reports that the ack of an offset must wait: it may be that of the highest
+// offset that the broker has sent, and a lower one is not answered.
+func (t *tracker) held(offset uint64) bool {
+	return offset >= t.highest && t.entries[0].offset < offset
+}
+
+// next returns an ack that may go out now, the lowest. When that one is held, so are
+// all others.
 func (t *tracker) next() (offset uint64, id identity, ok bool) {
-	for tries := len(t.ready) - t.head; tries > 0; tries-- {
-		offset = t.ready[t.head]
-		t.head++
-		if t.head == len(t.ready) {
-			t.ready, t.head = t.ready[:0], 0
-		} else if t.head > 1024 && t.head > len(t.ready)/2 {
-			t.ready, t.head = append(t.ready[:0], t.ready[t.head:]...), 0
-		}
-		i, found := t.find(offset)
-		if !found || t.entries[i].state != settled {
-			continue
-		}
-		if offset == t.highest && t.open > 1 {
-			t.ready = append(t.ready, offset) // its turn comes when the lower ones are answered
-			continue
-		}
-		t.entries[i].state = acking
-		t.acking++
-		return offset, t.entries[i].id, true
+	if len(t.ready) == 0 || t.held(t.ready[0]) {
+		return 0, identity{}, false
 	}
-	return 0, identity{}, false
+	offset = t.ready.pop()
+	i, _ := t.find(offset)
+	t.entries[i].state = acking
+	t.acking++
+	return offset, t.entries[i].id, true
 }
 
 // answered notes the end of an ack.
@@ -194,7 +266,7 @@ func (t *tracker) answered(offset uint64, id identity, ok bool) {
 	e := &t.entries[i]
 	if !ok || e.again {
 		e.state, e.again = settled, false
-		t.ready = append(t.ready, offset)
+		t.ready.push(offset)
 		return
 	}
 	e.state = done
@@ -219,13 +291,5 @@ func (t *tracker) trim() {
 
 // flushed reports that no ack is out and none can go out.
 func (t *tracker) flushed() bool {
-	if t.acking > 0 {
-		return false
-	}
-	for _, offset := range t.ready[t.head:] {
-		if offset != t.highest || t.open <= 1 {
-			return false
-		}
-	}
-	return true
+	return t.acking == 0 && (len(t.ready) == 0 || t.held(t.ready[0]))
 }

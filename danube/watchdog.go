@@ -18,6 +18,7 @@ type watchdog struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	fired  bool // the timer was too fast for disarm: the context is of no more use
 }
 
 type deadlinePassed struct{}
@@ -26,7 +27,7 @@ func (deadlinePassed) Error() string { return "no answer within the deadline" }
 
 // arm returns the context of a call that starts now.
 func (w *watchdog) arm(parent context.Context, at target, d time.Duration) context.Context {
-	if w.ctx != nil && (w.ctx.Err() != nil || w.at != at) {
+	if w.ctx != nil && (w.fired || w.ctx.Err() != nil || w.at != at) {
 		w.stop()
 	}
 	if w.ctx == nil {
@@ -41,7 +42,7 @@ func (w *watchdog) arm(parent context.Context, at target, d time.Duration) conte
 
 // disarm ends the call, telling a deadline of ours from other cancellations.
 func (w *watchdog) disarm(err error) error {
-	w.timer.Stop()
+	w.fired = !w.timer.Stop()
 	if err != nil && status.Code(err) == codes.Canceled && context.Cause(w.ctx) == error(deadlinePassed{}) {
 		return status.Error(codes.DeadlineExceeded, deadlinePassed{}.Error())
 	}
@@ -52,20 +53,8 @@ func (w *watchdog) stop() {
 	if w.ctx != nil {
 		w.timer.Stop()
 		w.cancel(nil)
-		w.ctx = nil
+		w.ctx, w.fired = nil, false
 	}
 }
 
 func sleep(ctx context.Context, d time.Duration) bool { return retry.Sleep(ctx, d) }
-
-// judgeWrapped reads an error that may already be dressed as *Error.
-func judgeWrapped(op rpc, err error) verdict {
-	if e, ok := err.(*Error); ok && e.Err != nil {
-		v := judge(op, e.Err)
-		if v.reason == nil {
-			v.reason = e.Reason
-		}
-		return v
-	}
-	return judge(op, err)
-}
