@@ -14,7 +14,10 @@ import (
 // CreateTopic creates a topic, or, with TopicConfig.Partitions, the partitions of one.
 func (b *Broker) CreateTopic(name string, cfg TopicConfig) (err error) {
 	b.do(func(c *core) { err = c.createTopic(name, cfg) })
-	return err
+	if err != nil {
+		return fmt.Errorf("danubetest: create topic: %w", err)
+	}
+	return nil
 }
 
 // DeleteTopic removes a topic, or all partitions behind a base name, with everything
@@ -23,7 +26,7 @@ func (b *Broker) DeleteTopic(name string) (err error) {
 	b.do(func(c *core) {
 		topics := c.find(name)
 		if len(topics) == 0 {
-			err = fmt.Errorf("danubetest: delete topic: %w", errNoTopic(name))
+			err = fmt.Errorf("danubetest: delete topic: %w", errUnknownTopic(name))
 		}
 		for _, t := range topics {
 			c.deleteTopic(t)
@@ -161,10 +164,12 @@ func (c *core) findOrCreate(name string) ([]*topic, error) {
 		return topics, nil
 	}
 	if !c.cfg.autoCreate {
-		return nil, errNoTopic(name)
+		return nil, errUnknownTopic(name)
 	}
 	if err := c.createTopic(name, TopicConfig{}); err != nil {
 		return nil, err
 	}
 	return c.find(name), nil
 }
+
+func errUnknownTopic(name string) error { return fmt.Errorf("there is no topic %q", name) }

@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -56,7 +57,7 @@ func New(opts ...Option) (*Broker, error) {
 		errs = append(errs, b.core.createTopic(t.name, t.cfg))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("danubetest: %w", err)
 	}
 	b.net, err = newNetwork(b)
 	if err != nil {
@@ -79,6 +80,7 @@ func (b *Broker) loop() {
 			b.run(t)
 		case <-c.alarms.timer.C:
 			c.now = time.Now()
+			c.wakes++
 			c.alarms.run(c.now)
 			c.notify()
 		case <-b.quit:
@@ -89,6 +91,7 @@ func (b *Broker) loop() {
 
 func (b *Broker) run(t task) {
 	b.core.now = time.Now()
+	b.core.wakes++
 	t.run(b.core)
 	b.core.notify()
 	t.done <- struct{}{}

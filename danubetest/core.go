@@ -2,10 +2,13 @@ package danubetest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"google.golang.org/grpc/status"
 )
 
 // core is the broker's state. Only the loop touches it.
@@ -27,6 +30,7 @@ type core struct {
 	changed bool // whether waiters must look again
 	stats   Stats
 	settled uint64 // number of the last ack, for their order
+	wakes   uint64 // how often the loop ran something
 }
 
 func newCore(cfg *config) *core {
@@ -101,25 +105,32 @@ func (c *core) sorted() []*topic {
 	return all
 }
 
-// createTopic creates a topic, or all partitions of one, by hand.
+// createTopic creates a topic, or all partitions of one, by hand. Errors are for
+// people.
 func (c *core) createTopic(name string, cfg TopicConfig) error {
 	ns, ok := splitTopic(name)
 	switch {
 	case !ok || name[0] != '/' || ns == "" || name[len(name)-1] == '/':
-		return fmt.Errorf("danubetest: topic %q: want /namespace/name of letters, digits, _ and -", name)
+		return fmt.Errorf("topic %q: want /namespace/name of letters, digits, _ and -", name)
 	case cfg.Partitions < 0:
-		return fmt.Errorf("danubetest: topic %q: %d partitions: want 0 or more", name, cfg.Partitions)
+		return fmt.Errorf("topic %q: %d partitions: want 0 or more", name, cfg.Partitions)
 	case cfg.Dispatch != Reliable && cfg.Dispatch != NonReliable:
-		return fmt.Errorf("danubetest: topic %q: dispatch %d: want Reliable or NonReliable", name, cfg.Dispatch)
+		return fmt.Errorf("topic %q: dispatch %d: want Reliable or NonReliable", name, cfg.Dispatch)
 	}
 	if cfg.Partitions == 0 {
-		_, err := c.addTopic(name, cfg.Dispatch)
-		return err
+		return c.addByHand(name, cfg.Dispatch)
 	}
 	for i := range cfg.Partitions {
-		if _, err := c.addTopic(partitionName(name, i), cfg.Dispatch); err != nil {
+		if err := c.addByHand(partitionName(name, i), cfg.Dispatch); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *core) addByHand(name string, d Dispatch) error {
+	if _, err := c.addTopic(name, d); err != nil {
+		return errors.New(status.Convert(err).Message())
 	}
 	return nil
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -262,7 +265,7 @@ func wantEOF(t testing.TB, c *consumer) {
 	}
 }
 
-func want[T any](t testing.TB, what string, got, want T) {
+func want(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
 		t.Errorf("%s: got %s, want %s", what, g, w)
@@ -275,3 +278,55 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// bubble runs a test in virtual time, on a broker in memory.
+func bubble(t *testing.T, f func(t *testing.T, b *danubetest.Broker, s *stubs), opts ...danubetest.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := danubetest.Run(t, append([]danubetest.Option{danubetest.WithBufconn()}, opts...)...)
+		f(t, b, dial(t, b))
+	})
+}
+
+// info returns the state of the subscription that the tests use.
+func info(t testing.TB, b *danubetest.Broker) danubetest.SubscriptionInfo {
+	t.Helper()
+	i, ok := b.Subscription(topic, sub)
+	if !ok {
+		t.Fatalf("no subscription %s on %s", sub, topic)
+	}
+	return i
+}
+
+// fakeTB is a test that fails without failing.
+type fakeTB struct {
+	fatal, errs, logs []string
+	cleanups          []func()
+}
+
+func (f *fakeTB) Helper()                      {}
+func (f *fakeTB) Cleanup(fn func())            { f.cleanups = append(f.cleanups, fn) }
+func (f *fakeTB) Errorf(s string, args ...any) { f.errs = append(f.errs, fmt.Sprintf(s, args...)) }
+func (f *fakeTB) Logf(s string, args ...any)   { f.logs = append(f.logs, fmt.Sprintf(s, args...)) }
+func (f *fakeTB) Failed() bool                 { return len(f.errs)+len(f.fatal) > 0 }
+func (f *fakeTB) Fatalf(s string, args ...any) {
+	f.fatal = append(f.fatal, fmt.Sprintf(s, args...))
+	runtime.Goexit()
+}
+
+// run runs fn as a test would, with its cleanups.
+func (f *fakeTB) run(fn func(danubetest.TB)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			for _, c := range slices.Backward(f.cleanups) {
+				c()
+			}
+		}()
+		fn(f)
+	}()
+	<-done
+}
+
+func goroutines() int { return runtime.NumGoroutine() }

@@ -25,7 +25,6 @@ func Run(t TB, opts ...Option) *Broker {
 	}
 	t.Cleanup(func() {
 		t.Helper()
-		b.Close()
 		var unfired []string
 		b.do(func(c *core) { unfired = c.faults.unfired() })
 		for _, u := range unfired {
@@ -34,6 +33,7 @@ func Run(t TB, opts ...Option) *Broker {
 		if t.Failed() {
 			t.Logf("danubetest: state of the broker:\n%s", b.Dump())
 		}
+		b.Close()
 	})
 	return b
 }

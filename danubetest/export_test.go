@@ -1,0 +1,7 @@
+package danubetest
+
+// Wakes returns how often the loop has run anything.
+func Wakes(b *Broker) (n uint64) {
+	b.do(func(c *core) { n = c.wakes })
+	return n
+}
