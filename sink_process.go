@@ -216,8 +216,7 @@ func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true
 // enter begins a call into the connector and returns its context.
 func (w *sinkWorker) enter(now time.Time) context.Context {
 	a := &w.attempt
-	if a.ctx == nil || a.ctx.Err() != nil {
-		a.end()
+	if a.ctx == nil {
 		ctx, cancel := context.WithCancelCause(a.work)
 		a.ctx, a.cancel = ctx, cancel
 		a.timer = time.AfterFunc(retryBudget, func() {
@@ -231,14 +230,19 @@ func (w *sinkWorker) enter(now time.Time) context.Context {
 	return &deadlineContext{a.ctx, now.Add(retryBudget)}
 }
 
+// leave ends a call. A timer that has fired may not have ended its context yet:
+// that is this call's, so the next one gets another.
 func (w *sinkWorker) leave() {
-	w.attempt.timer.Stop()
 	w.call.Leave()
+	if !w.attempt.timer.Stop() {
+		w.attempt.end()
+	}
 }
 
 func (a *attempt) end() {
-	if a.cancel != nil {
+	if a.ctx != nil {
 		a.timer.Stop()
 		a.cancel(nil)
+		a.ctx = nil
 	}
 }
