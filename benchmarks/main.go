@@ -20,9 +20,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
-	"time"
 )
 
 func main() {
@@ -35,67 +32,6 @@ func main() {
 		}
 		os.Exit(1)
 	}
-}
-
-// flags are what the command line says.
-type flags struct {
-	settings
-	mode    string
-	broker  string
-	cells   []cell
-	senders int
-	memory  memorySettings
-	latency latencySettings
-	json    bool
-}
-
-func parseFlags(args []string, stderr io.Writer) (flags, error) {
-	f := flags{settings: settings{loops: loops}}
-	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.StringVar(&f.mode, "mode", "speed", "what to measure: speed, latency or memory")
-	fs.StringVar(&f.broker, "broker", "auto", "against what: embedded, real (at DANUBE_SERVICE_URL), both, or auto: real where that is set")
-	fs.IntVar(&f.rounds, "rounds", 7, "rounds of each measurement")
-	fs.DurationVar(&f.target, "time", 300*time.Millisecond, "how long one run of one loop should take")
-	fs.IntVar(&f.n, "n", 0, "records in one run of speed, in place of -time")
-	sizes := fs.String("sizes", "100B,1KiB,16KiB", "payload sizes")
-	partitions := fs.String("partitions", "1,8", "numbers of partitions; 1 is a topic without")
-	only := fs.String("only", "", "a filter of what -sizes and -partitions span, such as source,1p,1KiB")
-	fs.IntVar(&f.senders, "senders", 4, "publishers that feed a sink on a topic without partitions; each has one message out")
-	fs.IntVar(&f.memory.records, "records", 1_000_000, "records of -mode memory on each side")
-	fs.IntVar(&f.latency.rate, "rate", 500, "messages per second of -mode latency")
-	fs.BoolVar(&f.json, "json", false, "print JSON in place of tables")
-	if err := fs.Parse(args); err != nil {
-		return f, err
-	}
-	if fs.NArg() > 0 {
-		return f, fmt.Errorf("%q: want flags only", fs.Args())
-	}
-	var sizeList, partitionList []int
-	for _, s := range strings.Split(*sizes, ",") {
-		n, err := parseSize(s)
-		if err != nil {
-			return f, err
-		}
-		sizeList = append(sizeList, n)
-	}
-	for _, s := range strings.Split(*partitions, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		if err != nil || n < 1 || n > 64 {
-			return f, fmt.Errorf("-partitions: %q: want numbers from 1 to 64", s)
-		}
-		partitionList = append(partitionList, n)
-	}
-	if f.rounds < 1 || f.target <= 0 || f.n < 0 || f.senders < 1 || f.memory.records < memoryPoints || f.latency.rate < 1 {
-		return f, errors.New("-rounds, -time, -senders, -records and -rate must be positive")
-	}
-	words := *only
-	if words == "" { // the other modes take long for each cell
-		words = map[string]string{"latency": "sink,1p,1KiB", "memory": "1p,1KiB"}[f.mode]
-	}
-	var err error
-	f.cells, err = plan(sizeList, partitionList, strings.Split(words, ","))
-	return f, err
 }
 
 // brokers starts or finds what to measure against.
@@ -149,6 +85,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
+	stop, err := f.profile.start()
+	if err != nil {
+		return errors.Join(err, publisher.stop())
+	}
 	var results []printable
 	for _, b := range list {
 		r, failed := mode(ctx, newBench(b, publisher, f.senders), f, stderr)
@@ -157,7 +97,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 		}
 		err = errors.Join(err, failed, b.close())
 	}
-	err = errors.Join(err, publisher.stop())
+	err = errors.Join(err, stop(), publisher.stop())
 	if f.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")

@@ -84,6 +84,7 @@ func TestFlags(t *testing.T) {
 		"-partitions 0":              "partitions",
 		"-only 3p":                   "3p",
 		"-mode memory -records 3":    "positive",
+		"-loops bare,naked":          "naked",
 		"leftover":                   "flags only",
 		"-broker real -rounds 1":     "DANUBE_SERVICE_URL is not set",
 		"-mode latency -only source": "sinks",

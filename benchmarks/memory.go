@@ -50,7 +50,11 @@ func memory(ctx context.Context, b *bench, f flags, log io.Writer) (printable, e
 		m := &memoryWatch{every: int64(f.memory.records / memoryPoints)}
 		b.onRun = m.look
 		start := time.Now()
-		if _, err := b.once(ctx, c, loop{"runtime", runtimeSource, runtimeSink}, f.memory.records); err != nil {
+		runtimes, err := loopNamed("runtime")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := b.once(ctx, c, runtimes, f.memory.records); err != nil {
 			return nil, err
 		}
 		one := memoryCell{cell: c, Seconds: time.Since(start).Seconds(), Points: m.points}

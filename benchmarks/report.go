@@ -41,7 +41,7 @@ func (r cellResult) ratio(i int, c column) summary {
 func (throughput) legend() string {
 	return `
 msg/s, CPU and allocs are medians over the rounds, in brackets the middle half of them. Ratios are medians of each
-round's own quotient to the bare loop of that round. CPU is user and system seconds of the client process for a
+round's own quotient to the first loop of that round. CPU is user and system seconds of the client process for a
 million records, garbage collection included; the broker and the publisher that feeds sinks are other processes and
 not in it. allocs are heap objects of the client process for each record; those of danube and runtime include the
 record that the loop itself makes for a source. fed is the share of the time in which a sink's publisher waited for

@@ -17,12 +17,20 @@ type loop struct {
 	sink   func(ctx context.Context, r *run, opened func()) error
 }
 
-// loops in the order in which each round runs them. The first is what the others
-// are compared with.
+// loops are all that there are. A round runs them in the order of the flag -loops.
 var loops = []loop{
 	{"bare", bareSource, bareSink},
 	{"danube", danubeSource, danubeSink},
 	{"runtime", runtimeSource, runtimeSink},
+}
+
+func loopNamed(name string) (loop, error) {
+	for _, l := range loops {
+		if l.name == name {
+			return l, nil
+		}
+	}
+	return loop{}, fmt.Errorf("-loops: %q: want some of bare, danube and runtime", name)
 }
 
 // run is one pass of one loop over a fresh topic.
