@@ -18,6 +18,7 @@ import (
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
+	"github.com/danube-messaging/danube-connect-go/internal/ops"
 )
 
 // A lab is a broker and a client on it. A scenario is a function of it: onFake
@@ -298,6 +299,15 @@ func (r *run) metric(name string, labels ...string) float64 {
 		}
 	}
 	return sum
+}
+
+// overdue returns what /healthz complains about now.
+func (r *run) overdue() []string {
+	var list []string
+	for name := range r.board.Overdue(time.Now(), ops.Grace) {
+		list = append(list, name)
+	}
+	return list
 }
 
 // logBook keeps what is logged, also by what outlives a test.

@@ -109,7 +109,7 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() != nil { // acks of what did finish still have a moment
-		c, cancel := context.WithTimeout(r.rt.forced, noticeTime)
+		c, cancel := context.WithTimeoutCause(r.rt.forced, noticeTime, ErrDrainDeadline)
 		defer cancel()
 		ctx = c
 	}
