@@ -279,7 +279,7 @@ func (l *lane) dropSession(cause error) {
 	}
 	l.sess.end(cause)
 	l.sess = nil
-	if !errors.Is(cause, ErrClosed) {
+	if l.failure() == nil && !errors.Is(cause, ErrClosed) {
 		l.p.client.log.Warn("danube: producer lost its session", "topic", l.topic, "producer", l.name, "error", cause)
 		l.report(Connecting, cause)
 	}

@@ -113,6 +113,9 @@ func (p *partition) session() (worked bool, err error) {
 	if err != nil {
 		return false, p.failed("receive from", at, rpcReceive, err)
 	}
+	if err := opened(stream); err != nil {
+		return false, p.lost(sess, err)
+	}
 	c.log.Info("danube: consumer ready", "topic", p.topic, "subscription", p.c.cfg.Subscription, "consumer", p.c.cfg.Name, "broker", string(at.dial))
 	p.startAcks(sess)
 	defer p.stopAcks()
@@ -120,13 +123,28 @@ func (p *partition) session() (worked bool, err error) {
 	p.once.Do(func() { close(p.opened) })
 
 	worked, err = p.read(stream)
-	if sess.ctx.Err() != nil {
-		return worked, context.Cause(sess.ctx)
-	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && sess.ctx.Err() == nil {
 		return worked, p.streamEnded(sess)
 	}
-	return worked, p.failed("receive from", at, rpcReceive, err)
+	return worked, p.lost(sess, err)
+}
+
+// opened waits until the broker has opened the stream: until then it delivers
+// nothing on it, and may refuse it.
+func opened(stream grpc.ServerStreamingClient[danubepb.StreamMessage]) error {
+	header, err := stream.Header()
+	if err == nil && header == nil {
+		err = stream.RecvMsg(new(danubepb.StreamMessage)) // it ended without one
+	}
+	return err
+}
+
+// lost is why a session is over: what ended it, or else the error of its stream.
+func (p *partition) lost(sess *session, err error) error {
+	if sess.ctx.Err() != nil {
+		return context.Cause(sess.ctx)
+	}
+	return p.failed("receive from", sess.at, rpcReceive, err)
 }
 
 func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64, error) {
