@@ -48,7 +48,6 @@ func (w *window) take(m *stored) *slot {
 	var sl *slot
 	if n := len(w.spare); n > 0 {
 		sl, w.spare = w.spare[n-1], w.spare[:n-1]
-		*sl = slot{}
 	} else {
 		sl = new(slot)
 	}
@@ -75,6 +74,7 @@ func (w *window) settle(sl *slot) bool {
 	w.open--
 	slots := w.slots.all()
 	slots[sl.msg.place-w.low] = nil
+	*sl = slot{} // must not keep the message
 	w.spare = append(w.spare, sl)
 	n := 0
 	for n < len(slots) && slots[n] == nil {
