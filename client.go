@@ -27,6 +27,9 @@ type Producer interface {
 // methods say what each must do.
 type Consumer interface {
 	Ack(m *danube.Message) error
+	Flush(ctx context.Context) error
+	Pause()
+	Resume()
 	Done() <-chan struct{}
 	Err() error
 	Close(ctx context.Context) error

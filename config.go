@@ -75,8 +75,50 @@ type Config struct {
 	// drain_timeout_ms in [processing], DRAIN_TIMEOUT_MS. Default: 20 s.
 	DrainTimeout time.Duration
 	// OnError is what happens to a record that cannot be processed.
-	// on_error in [processing], ON_ERROR: stop or skip. Default: stop.
+	// on_error in [processing], ON_ERROR: stop, skip, dead_letter, or auto, which is
+	// dead_letter where a target for dead letters is configured, else stop.
+	// Default: auto.
 	OnError ErrorPolicy
+
+	// Ordering is what a sink processes in the order of the topic.
+	// ordering in [processing], ORDERING: partition, key or none. Default: partition.
+	Ordering Ordering
+	// Concurrency is how many calls into a sink are under way at once for each
+	// partition, with ordering key or none. With ordering partition it is always one.
+	// concurrency in [processing], CONCURRENCY. Default: 8.
+	Concurrency int
+	// RateLimit is how many records a second a sink processes, or a source publishes,
+	// at most on each topic; 0 is no limit.
+	// rate_limit in [processing], RATE_LIMIT. Default: 0.
+	RateLimit int
+	// AckTimeout is the broker's ack timeout: how long after a delivery it delivers a
+	// message again. Retries of a record end 5 s before that.
+	// ack_timeout_ms in [processing], ACK_TIMEOUT_MS. Default: 30 s, as the broker's.
+	AckTimeout time.Duration
+
+	// DeadLetterTopic is a Danube topic for what a sink cannot process. With on_error =
+	// "dead_letter" and neither topic nor file given, it is
+	// /<namespace>/dlq_<subscription>_<topic>. A topic that nobody has read yet keeps
+	// only its newest 256 messages, so the file is the safer place.
+	// dead_letter_topic, DEAD_LETTER_TOPIC. Default: none.
+	DeadLetterTopic string
+	// DeadLetterFile is a local file for the same, one line of JSON for each record,
+	// on disk before the record is acknowledged.
+	// dead_letter_file, DEAD_LETTER_FILE. Default: none.
+	DeadLetterFile string
+
+	// CheckpointFile is where a source's committed offsets are kept over restarts.
+	// checkpoint_file, CHECKPOINT_FILE. Default: none.
+	CheckpointFile string
+	// CommitLag keeps a source from committing what the broker has acknowledged so
+	// recently that it may not have written it to disk: a broker that is killed loses
+	// up to 5 s of that with its default configuration.
+	// commit_lag_ms in [processing], COMMIT_LAG_MS. Default: 0.
+	CommitLag time.Duration
+	// Stamps adds attributes to what a source publishes, by which a reader can tell
+	// losses and duplicates: x-connect-stamp and x-connect-source.
+	// stamps in [processing], STAMPS. Default: true.
+	Stamps bool
 
 	// MetricsAddr is the host or IP address on which metrics and health are served.
 	// There is no authentication: where others reach this host, bind 127.0.0.1 or
@@ -111,7 +153,11 @@ func DefaultConfig() Config {
 		BatchTimeout:     time.Second,
 		PollInterval:     100 * time.Millisecond,
 		DrainTimeout:     20 * time.Second,
-		OnError:          OnErrorStop,
+		OnError:          OnErrorAuto,
+		Ordering:         OrderPartition,
+		Concurrency:      8,
+		AckTimeout:       30 * time.Second,
+		Stamps:           true,
 		MetricsAddr:      "0.0.0.0",
 		MetricsPort:      9090,
 		LogLevel:         slog.LevelInfo,
@@ -125,4 +171,15 @@ func (c Config) ServiceURLs() []string {
 		urls[i] = strings.TrimSpace(urls[i])
 	}
 	return urls
+}
+
+// onError resolves OnErrorAuto.
+func (c Config) onError() ErrorPolicy {
+	if c.OnError != OnErrorAuto && c.OnError != "" {
+		return c.OnError
+	}
+	if c.DeadLetterTopic != "" || c.DeadLetterFile != "" {
+		return OnErrorDeadLetter
+	}
+	return OnErrorStop
 }

@@ -29,9 +29,19 @@ type configKeys struct {
 	PollIntervalMs int64  `toml:"poll_interval_ms" env:"POLL_INTERVAL_MS"`
 	DrainTimeoutMs int64  `toml:"drain_timeout_ms" env:"DRAIN_TIMEOUT_MS"`
 	OnError        string `toml:"on_error" env:"ON_ERROR"`
+	Ordering       string `toml:"ordering" env:"ORDERING"`
+	Concurrency    int    `toml:"concurrency" env:"CONCURRENCY"`
+	RateLimit      int    `toml:"rate_limit" env:"RATE_LIMIT"`
+	AckTimeoutMs   int64  `toml:"ack_timeout_ms" env:"ACK_TIMEOUT_MS"`
+	CommitLagMs    int64  `toml:"commit_lag_ms" env:"COMMIT_LAG_MS"`
+	Stamps         bool   `toml:"stamps" env:"STAMPS"`
 	MetricsAddr    string `toml:"metrics_addr" env:"METRICS_ADDR"`
 	MetricsPort    int    `toml:"metrics_port" env:"METRICS_PORT"`
 	LogLevel       string `toml:"log_level" env:"LOG_LEVEL"`
+
+	DeadLetterTopic string `toml:"dead_letter_topic" env:"DEAD_LETTER_TOPIC"`
+	DeadLetterFile  string `toml:"dead_letter_file" env:"DEAD_LETTER_FILE"`
+	CheckpointFile  string `toml:"checkpoint_file" env:"CHECKPOINT_FILE"`
 }
 
 // The tables that take part of the keys. A key may stand in its table or at the
@@ -40,7 +50,8 @@ var configTables = map[string][]string{
 	"retry": {"max_retries", "retry_backoff_ms", "max_backoff_ms"},
 	"processing": {
 		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
-		"on_error", "metrics_addr", "metrics_port", "log_level",
+		"on_error", "ordering", "concurrency", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
+		"metrics_addr", "metrics_port", "log_level",
 	},
 }
 
@@ -72,10 +83,19 @@ func (c Config) keys() configKeys {
 		BatchTimeoutMs:   c.BatchTimeout.Milliseconds(),
 		PollIntervalMs:   c.PollInterval.Milliseconds(),
 		DrainTimeoutMs:   c.DrainTimeout.Milliseconds(),
-		OnError:          string(c.OnError),
+		OnError:          string(or(c.OnError, OnErrorAuto)),
+		Ordering:         string(or(c.Ordering, OrderPartition)),
+		Concurrency:      c.Concurrency,
+		RateLimit:        c.RateLimit,
+		AckTimeoutMs:     c.AckTimeout.Milliseconds(),
+		CommitLagMs:      c.CommitLag.Milliseconds(),
+		Stamps:           c.Stamps,
 		MetricsAddr:      c.MetricsAddr,
 		MetricsPort:      c.MetricsPort,
 		LogLevel:         levelName(c.LogLevel),
+		DeadLetterTopic:  c.DeadLetterTopic,
+		DeadLetterFile:   c.DeadLetterFile,
+		CheckpointFile:   c.CheckpointFile,
 	}
 }
 
@@ -92,6 +112,12 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	c.MaxRetries = k.MaxRetries
 	c.BatchSize = k.BatchSize
 	c.BatchBytes = k.BatchBytes
+	c.Concurrency = k.Concurrency
+	c.RateLimit = k.RateLimit
+	c.Stamps = k.Stamps
+	c.DeadLetterTopic = k.DeadLetterTopic
+	c.DeadLetterFile = k.DeadLetterFile
+	c.CheckpointFile = k.CheckpointFile
 	c.MetricsAddr = k.MetricsAddr
 	c.MetricsPort = k.MetricsPort
 
@@ -107,9 +133,12 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	duration(&c.BatchTimeout, "batch_timeout_ms", k.BatchTimeoutMs)
 	duration(&c.PollInterval, "poll_interval_ms", k.PollIntervalMs)
 	duration(&c.DrainTimeout, "drain_timeout_ms", k.DrainTimeoutMs)
+	duration(&c.AckTimeout, "ack_timeout_ms", k.AckTimeoutMs)
+	duration(&c.CommitLag, "commit_lag_ms", k.CommitLagMs)
 
 	parsed(&c.SubscriptionType, "subscription_type", k.SubscriptionType, parseSubscriptionType, expectedSubscriptionTypes, report)
 	parsed(&c.OnError, "on_error", k.OnError, parseErrorPolicy, expectedPolicies, report)
+	parsed(&c.Ordering, "ordering", k.Ordering, parseOrdering, expectedOrderings, report)
 	parsed(&c.LogLevel, "log_level", k.LogLevel, parseLevel, expectedLevels, report)
 	return c
 }

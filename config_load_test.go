@@ -60,11 +60,11 @@ func TestLoadConfigProblems(t *testing.T) {
 		},
 		"values": {
 			text: "max_retries = 101\nbatch_timeout_ms = -1\nmax_backoff_ms = 9\nretry_backoff_ms = 10\npoll_interval_ms = 2147483648",
-			env:  []string{"ON_ERROR=dead_letter"},
+			env:  []string{"ON_ERROR=nack"},
 			want: `5 problems:
   batch_timeout_ms = "-1" (a.toml:2): expected milliseconds from 0 to 2147483647
   poll_interval_ms = "2147483648" (a.toml:5): expected milliseconds from 0 to 2147483647
-  on_error = "dead_letter" (environment variable ON_ERROR): expected stop or skip
+  on_error = "nack" (environment variable ON_ERROR): expected auto, stop, skip or dead_letter
   max_retries = "101" (a.toml:1): expected 0 to 100; leave it out to let the time budget alone decide
   max_backoff_ms = "9" (a.toml:3): expected at least retry_backoff_ms, which is 10`,
 		},
@@ -227,7 +227,7 @@ func TestValidateReportsEverything(t *testing.T) {
 		keys[p.Key] = true
 	}
 	for _, key := range []string{
-		"danube_service_url", "connector_name", "source_topic", "subscription_name", "subscription_type", "on_error",
+		"danube_service_url", "connector_name", "source_topic", "subscription_name", "subscription_type", "concurrency", "ack_timeout_ms",
 		"retry_backoff_ms", "batch_size", "poll_interval_ms", "drain_timeout_ms", "metrics_addr",
 	} {
 		if !keys[key] {

@@ -74,6 +74,15 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"poll_interval_ms", "POLL_INTERVAL_MS", "7", func(c Config) any { return c.PollInterval }, 7 * time.Millisecond},
 		{"drain_timeout_ms", "DRAIN_TIMEOUT_MS", "7", func(c Config) any { return c.DrainTimeout }, 7 * time.Millisecond},
 		{"on_error", "ON_ERROR", "skip", func(c Config) any { return c.OnError }, OnErrorSkip},
+		{"ordering", "ORDERING", "Key", func(c Config) any { return c.Ordering }, OrderKey},
+		{"concurrency", "CONCURRENCY", "7", func(c Config) any { return c.Concurrency }, 7},
+		{"rate_limit", "RATE_LIMIT", "7", func(c Config) any { return c.RateLimit }, 7},
+		{"ack_timeout_ms", "ACK_TIMEOUT_MS", "60000", func(c Config) any { return c.AckTimeout }, time.Minute},
+		{"commit_lag_ms", "COMMIT_LAG_MS", "6000", func(c Config) any { return c.CommitLag }, 6 * time.Second},
+		{"stamps", "STAMPS", "false", func(c Config) any { return c.Stamps }, false},
+		{"dead_letter_topic", "DEAD_LETTER_TOPIC", "/default/d", func(c Config) any { return c.DeadLetterTopic }, "/default/d"},
+		{"dead_letter_file", "DEAD_LETTER_FILE", "d.jsonl", func(c Config) any { return c.DeadLetterFile }, "d.jsonl"},
+		{"checkpoint_file", "CHECKPOINT_FILE", "c", func(c Config) any { return c.CheckpointFile }, "c"},
 		{"metrics_addr", "METRICS_ADDR", "::1", func(c Config) any { return c.MetricsAddr }, "::1"},
 		{"metrics_port", "METRICS_PORT", "0", func(c Config) any { return c.MetricsPort }, 0},
 		{"log_level", "LOG_LEVEL", "Trace", func(c Config) any { return c.LogLevel }, LevelTrace},
@@ -95,7 +104,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		}
 		check("environment", "environment variable "+k.variable, LoadOptions{LookupEnv: variables(k.variable + "=" + k.value)})
 		value := k.value
-		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "log_level" {
+		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "ordering" || k.key == "log_level" {
 			value = `"` + value + `"`
 		}
 		line := k.key + " = " + value + "\n"

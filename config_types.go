@@ -72,18 +72,51 @@ func (t SubscriptionType) client() danube.SubscriptionType { return subscription
 type ErrorPolicy string
 
 const (
-	// OnErrorStop stops the connector, exit code 1. Nothing is lost: the record is
+	// OnErrorAuto is dead_letter where a target for dead letters is configured, else
+	// stop. The empty policy is the same.
+	OnErrorAuto ErrorPolicy = "auto"
+	// OnErrorStop stops the connector, exit code 5. Nothing is lost: the record is
 	// there at the next start.
 	OnErrorStop ErrorPolicy = "stop"
 	// OnErrorSkip logs and counts the record, and goes on without it.
 	OnErrorSkip ErrorPolicy = "skip"
+	// OnErrorDeadLetter keeps the record with the reason in a topic, a file or both,
+	// and goes on without it once it is there. For sinks; a source has nobody who would
+	// deliver the record again if that failed, so it stops there.
+	OnErrorDeadLetter ErrorPolicy = "dead_letter"
 )
 
-const expectedPolicies = "expected stop or skip"
+const expectedPolicies = "expected auto, stop, skip or dead_letter"
 
 func parseErrorPolicy(s string) (ErrorPolicy, bool) {
 	p := ErrorPolicy(strings.ToLower(s))
-	return p, p == OnErrorStop || p == OnErrorSkip
+	switch p {
+	case OnErrorAuto, OnErrorStop, OnErrorSkip, OnErrorDeadLetter:
+		return p, true
+	}
+	return p, false
+}
+
+// Ordering is what a sink processes in the order of the topic.
+type Ordering string
+
+const (
+	// OrderPartition keeps the order of each partition: its records are processed one
+	// by one, or in one batch after the other.
+	OrderPartition Ordering = "partition"
+	// OrderKey keeps the order of each routing key of a partition; other keys are
+	// processed at the same time, and do not wait for a retry. Records without a key
+	// share one order.
+	OrderKey Ordering = "key"
+	// OrderNone keeps no order.
+	OrderNone Ordering = "none"
+)
+
+const expectedOrderings = "expected partition, key or none"
+
+func parseOrdering(s string) (Ordering, bool) {
+	o := Ordering(strings.ToLower(s))
+	return o, o == OrderPartition || o == OrderKey || o == OrderNone
 }
 
 const (

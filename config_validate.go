@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var (
@@ -16,6 +17,9 @@ var (
 	namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	hostPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 )
+
+// minAckTimeout leaves time for a retry: they end 5 s before it.
+const minAckTimeout = 10 * time.Second
 
 // Validate checks everything that can be checked without a broker, and what role
 // requires. The error is [ConfigErrors] with all that is wrong. [LoadConfig] has
@@ -43,8 +47,20 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if _, ok := subscriptionTypes[c.SubscriptionType]; !ok {
 		v.add("subscription_type", string(c.SubscriptionType), expectedSubscriptionTypes)
 	}
-	if _, ok := parseErrorPolicy(string(c.OnError)); !ok {
+	if _, ok := parseErrorPolicy(string(or(c.OnError, OnErrorAuto))); !ok {
 		v.add("on_error", string(c.OnError), expectedPolicies)
+	}
+	if _, ok := parseOrdering(string(or(c.Ordering, OrderPartition))); !ok {
+		v.add("ordering", string(c.Ordering), expectedOrderings)
+	}
+	if c.DeadLetterTopic != "" {
+		v.topic("dead_letter_topic", c.DeadLetterTopic)
+		if c.DeadLetterTopic == c.SourceTopic {
+			v.add("dead_letter_topic", c.DeadLetterTopic, "expected another topic than source_topic: dead letters would come back for ever")
+		}
+	}
+	if role == RoleSource && c.onError() == OnErrorDeadLetter {
+		v.add("on_error", string(or(c.OnError, OnErrorAuto)), "expected stop or skip for a source: dead letters are for sinks; remove dead_letter_topic and dead_letter_file too")
 	}
 	if n := c.MaxRetries; n != nil && (*n < 0 || *n > 100) {
 		v.add("max_retries", strconv.Itoa(*n), "expected 0 to 100; leave it out to let the time budget alone decide")
@@ -61,6 +77,10 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		{"batch_timeout_ms", c.BatchTimeout >= 0, "expected 0, which is no wait, or more"},
 		{"poll_interval_ms", c.PollInterval > 0, "expected more than 0: polling without a wait takes a whole core"},
 		{"drain_timeout_ms", c.DrainTimeout > 0, "expected more than 0"},
+		{"concurrency", c.Concurrency > 0, "expected at least 1"},
+		{"rate_limit", c.RateLimit >= 0, "expected 0, which is no limit, or more records a second"},
+		{"ack_timeout_ms", c.AckTimeout >= minAckTimeout, "expected at least 10000, which is what the broker should have, too"},
+		{"commit_lag_ms", c.CommitLag >= 0, "expected 0 or more"},
 		{"metrics_port", c.MetricsPort >= 0 && c.MetricsPort <= 65535, "expected 1 to 65535, or 0 for no metrics"},
 		{"metrics_addr", isHost(c.MetricsAddr), "expected a host name or an IP address, without a port"},
 	} {

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"time"
 )
 
 // SinkConnector writes records to an external system, one at a time. The runtime
@@ -130,6 +131,15 @@ type ConsumerConfig struct {
 	// CreateTopic creates the topic, without partitions, where it does not exist. By
 	// default the sink waits for it.
 	CreateTopic bool
+
+	// Ordering, Concurrency, OnError, BatchSize, BatchTimeout and RateLimit are the
+	// topic's own where they are not zero.
+	Ordering     Ordering
+	Concurrency  int
+	OnError      ErrorPolicy
+	BatchSize    int
+	BatchTimeout time.Duration
+	RateLimit    int
 }
 
 // ProducerConfig is one topic that a source publishes to.

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -29,6 +30,9 @@ type delivery struct {
 	started  time.Time // of the first attempt
 	attempts int
 	wait     *retry.Backoff // made when the first attempt has failed
+
+	firstFailed time.Time
+	givenUp     error // why, when the record waits for its dead letter to be stored
 }
 
 // sinkLane processes the records of one partition in order.
@@ -43,6 +47,7 @@ type sinkWorker struct {
 	lane    *sinkLane
 	call    *ops.Call
 	attempt attempt
+	outages int64         // how many there had been when the attempt began
 	records []*SinkRecord // of the batch under way
 }
 
@@ -60,9 +65,12 @@ func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
 		MaxBytes: laneBytes,
 		BatchMax: 1,
 	}
+	if r.opts.ordering != OrderPartition {
+		cfg.Workers = r.opts.concurrency
+	}
 	if r.rt.batch != nil {
-		cfg.BatchMax, cfg.BatchBytes = r.rt.cfg.BatchSize, r.rt.cfg.BatchBytes
-		cfg.Linger, cfg.Quiet = r.rt.cfg.BatchTimeout, quietTime
+		cfg.BatchMax, cfg.BatchBytes = r.opts.batchSize, r.rt.cfg.BatchBytes
+		cfg.Linger, cfg.Quiet = r.opts.batchTimeout, quietTime
 	}
 	l.Lane = lanes.New(cfg)
 	return l
@@ -73,9 +81,20 @@ func (l *sinkLane) receive(m *danube.Message) {
 	d := &delivery{msg: m, received: time.Now()}
 	d.rec.init(m, 0)
 	l.route.metrics.Inflight.Inc()
-	if !l.Push("", d) {
+	if !l.Push(l.key(m), d) {
 		l.route.metrics.Inflight.Dec() // the run ends, and the broker keeps it
 	}
+}
+
+// key is what the order is kept for.
+func (l *sinkLane) key(m *danube.Message) string {
+	switch l.route.opts.ordering {
+	case OrderKey:
+		return m.Key
+	case OrderNone:
+		return strconv.FormatUint(m.Offset, 36)
+	}
+	return ""
 }
 
 // process makes one attempt on what a worker of the lane has taken up.
@@ -90,6 +109,10 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 		sw = &sinkWorker{lane: l, call: l.route.rt.board.NewCall("connector at " + l.name)}
 		sw.attempt.work = l.route.rt.work
 		w.Local = sw
+	}
+	if !l.route.allowed(len(ds)) {
+		l.leave(out)
+		return
 	}
 	if l.route.rt.batch != nil {
 		l.route.metrics.Batch(len(ds))

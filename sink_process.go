@@ -1,20 +1,21 @@
 package connect
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/lanes"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
 	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 const (
-	// retryBudget is how long after its delivery a record may still be tried again: the
-	// broker delivers it again after 30 s without an ack, and counts that as one of the
-	// six deliveries after which it blocks the subscription.
-	retryBudget = 25 * time.Second
+	// retryMargin is how long before the broker's ack timeout the retries of a record
+	// end: after that the broker delivers it again, and counts that as one of the six
+	// deliveries after which it blocks the subscription.
+	retryMargin = 5 * time.Second
 	// retryLeast is what a record gets from its first attempt on, however long it had
 	// to wait behind others: one delivery more does less harm than a retry too few.
 	retryLeast = 10 * time.Second
@@ -25,16 +26,33 @@ func again(after time.Duration) lanes.Outcome { return lanes.Outcome{Again: true
 
 // processOne makes one attempt on a record.
 func (w *sinkWorker) processOne(d *delivery) lanes.Outcome {
+	if d.givenUp != nil { // its dead letter could not be stored
+		return w.byPolicy(d, d.givenUp, w.attrs(d, d.givenUp))
+	}
 	start := time.Now()
+	if err := w.try(d, start); err != nil {
+		return w.failed(d, err)
+	}
+	w.succeed(d, time.Since(start))
+	return lanes.Outcome{}
+}
+
+// try makes one call into the connector for one record, as a batch of its own where
+// the connector takes batches.
+func (w *sinkWorker) try(d *delivery, start time.Time) error {
+	rt := w.lane.route.rt
 	d.begin(start)
 	ctx := w.enter(start)
-	err := protect(func() error { return w.lane.route.rt.sink.Process(ctx, &d.rec) })
-	w.leave()
-	if err == nil {
-		w.succeed(d, time.Since(start))
-		return lanes.Outcome{}
+	defer w.leave()
+	if rt.batch == nil {
+		return protect(func() error { return rt.sink.Process(ctx, &d.rec) })
 	}
-	return w.failed(d, err)
+	b := newBatch([]*SinkRecord{&d.rec})
+	err := protect(func() error { return rt.batch.ProcessBatch(ctx, b) })
+	if own := b.close()[&d.rec]; own != nil {
+		return own
+	}
+	return err
 }
 
 func (d *delivery) begin(now time.Time) {
@@ -49,17 +67,28 @@ func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
 	r.metrics.Took(took)
 	r.metrics.Processed.Inc()
 	r.ack(d.msg)
+	if r.condemned.Load() != nil {
+		w.sentence()
+	}
 }
 
-// failed decides what comes next for a record that failed. Only what on_error =
-// "skip" gives up leaves the lane, with an ack.
+// attrs are what a log line says of a record that failed.
+func (w *sinkWorker) attrs(d *delivery, err error) []any {
+	return []any{"record", &d.rec, "attempts", d.attempts, "error", oneLine(err)}
+}
+
+// failed decides what comes next for a record that failed. Only what a policy has
+// dealt with leaves the lane, with an ack, and what is condemned, without.
 func (w *sinkWorker) failed(d *delivery, err error) lanes.Outcome {
 	rt := w.lane.route.rt
-	attrs := []any{"record", &d.rec, "attempts", d.attempts, "error", oneLine(err)}
+	attrs := w.attrs(d, err)
 	if rt.work.Err() != nil {
 		rt.log.Warn("a record was not finished in time and is handed back", attrs...)
 		w.lane.Stop()
 		return again(0)
+	}
+	if d.firstFailed.IsZero() {
+		d.firstFailed = time.Now()
 	}
 	w.lane.route.metrics.Failed(errorType(err))
 	if p := (*PanicError)(nil); asPanic(err, &p) {
@@ -74,27 +103,35 @@ func (w *sinkWorker) failed(d *delivery, err error) lanes.Outcome {
 		rt.fail(fmt.Errorf("record %v: %w", &d.rec, asFatal(err)))
 		return again(0)
 	}
-	pause, left := w.pauseFor(d, err)
-	if !left {
+	if rt.held() || rt.outages.Load() != w.outages {
+		return again(0) // the external system is down or was: the record is not to blame
+	}
+	if n := rt.cfg.MaxRetries; n != nil && d.attempts > *n {
 		return w.byPolicy(d, err, attrs)
 	}
-	w.lane.route.metrics.Retried.Inc()
-	rt.log.Warn("a record failed and will be tried again", append(attrs, "retry_in", pause)...)
-	return again(pause)
+	pause, left := w.pauseFor(d, err)
+	switch {
+	case left:
+		w.lane.route.metrics.Retried.Inc()
+		rt.log.Warn("a record failed and will be tried again", append(attrs, "retry_in", pause)...)
+		return again(pause)
+	case w.down(d):
+		return w.await(d, err)
+	case w.condemn(d, err):
+		return lanes.Outcome{}
+	}
+	return w.byPolicy(d, err, attrs)
 }
 
 // pauseFor returns the pause before the next attempt, false when the record has had
-// all that it gets.
+// all the time that it gets.
 func (w *sinkWorker) pauseFor(d *delivery, err error) (time.Duration, bool) {
 	cfg := &w.lane.route.rt.cfg
-	if cfg.MaxRetries != nil && d.attempts > *cfg.MaxRetries {
-		return 0, false
-	}
 	if d.wait == nil {
 		d.wait = retry.New(cfg.RetryBackoff, cfg.MaxBackoff)
 	}
 	pause := max(d.wait.Next(), RetryAfter(err))
-	end := d.received.Add(retryBudget)
+	end := d.received.Add(cfg.AckTimeout - retryMargin)
 	if least := d.started.Add(retryLeast); least.After(end) {
 		end = least
 	}
@@ -104,16 +141,46 @@ func (w *sinkWorker) pauseFor(d *delivery, err error) (time.Duration, bool) {
 // byPolicy does with a record what on_error says.
 func (w *sinkWorker) byPolicy(d *delivery, err error, attrs []any) lanes.Outcome {
 	r := w.lane.route
-	if r.rt.cfg.OnError == OnErrorSkip {
+	switch r.opts.onError {
+	case OnErrorSkip:
 		r.rt.log.Error("a record is given up, as on_error says", attrs...)
 		r.metrics.Skipped.Inc()
 		r.ack(d.msg)
 		return lanes.Outcome{}
+	case OnErrorDeadLetter:
+		return w.deadLetter(d, err, attrs)
 	}
 	r.rt.log.Error("a record cannot be processed, stopping, as on_error says", attrs...)
 	w.lane.Stop()
 	r.rt.fail(fmt.Errorf("%w: record %v failed after %d attempts: %w", ErrStoppedByPolicy, &d.rec, d.attempts, err))
 	return again(0)
+}
+
+// deadLetter stores a record among the dead letters and acknowledges it then. While
+// it cannot be stored it stays where it is: it is never dropped.
+func (w *sinkWorker) deadLetter(d *delivery, cause error, attrs []any) lanes.Outcome {
+	r := w.lane.route
+	d.givenUp = cause
+	err := r.dead.write(r.rt.work, w.letter(d, cause))
+	switch {
+	case err == nil:
+		r.rt.log.Error("a record is among the dead letters, as on_error says", attrs...)
+		r.metrics.DeadLettered.Inc()
+		r.ack(d.msg)
+		return lanes.Outcome{}
+	case r.rt.work.Err() != nil:
+		w.lane.Stop()
+		return again(0)
+	case errors.Is(err, danube.ErrTooLarge), errors.Is(err, danube.ErrSchema):
+		r.rt.log.Error("a record can be neither processed nor stored among the dead letters, stopping", append(attrs, "dead_letter_error", oneLine(err))...)
+		w.lane.Stop()
+		r.rt.fail(fmt.Errorf("%w: record %v: %w; its dead letter: %w", ErrStoppedByPolicy, &d.rec, cause, err))
+		return again(0)
+	}
+	pause, _ := w.pauseFor(d, nil)
+	r.rt.log.Error("a dead letter could not be stored and will be tried again; its partition waits", append(attrs, "dead_letter_error", oneLine(err), "retry_in", pause)...)
+	r.metrics.Retried.Inc()
+	return again(pause)
 }
 
 func errorType(err error) string {
@@ -129,120 +196,4 @@ func errorType(err error) string {
 		return metrics.ErrConfig
 	}
 	return metrics.ErrRetryable
-}
-
-// processBatch makes one attempt on a batch; what failed stays in the lane.
-func (w *sinkWorker) processBatch(ds []*delivery, out []lanes.Outcome) {
-	rt := w.lane.route.rt
-	start := time.Now()
-	w.records = w.records[:0]
-	for _, d := range ds {
-		d.begin(start)
-		w.records = append(w.records, &d.rec)
-	}
-	b := newBatch(w.records)
-	ctx := w.enter(start)
-	rest := protect(func() error { return rt.batch.ProcessBatch(ctx, b) })
-	w.leave()
-	named := b.close()
-	took := time.Since(start)
-
-	if rest != nil && len(ds)-len(named) > 1 && (isPanic(rest) || KindOf(rest) == KindInvalidData) && rt.work.Err() == nil {
-		w.split(ds, out, named, rest)
-		return
-	}
-	for i, d := range ds {
-		err := rest
-		if own := named[&d.rec]; own != nil {
-			err = own
-		}
-		if err == nil {
-			w.succeed(d, took)
-		} else {
-			out[i] = w.failed(d, err)
-		}
-	}
-}
-
-// split finds the record that spoils a batch: the connector said only that some of
-// it is bad. Each half goes by itself, so that the good ones are written and the bad
-// one meets its policy alone. Those that failed by name are not touched by it.
-func (w *sinkWorker) split(ds []*delivery, out []lanes.Outcome, named map[*SinkRecord]error, rest error) {
-	var plain []*delivery
-	var places []int
-	for i, d := range ds {
-		if own := named[&d.rec]; own != nil {
-			out[i] = w.failed(d, own)
-			continue
-		}
-		plain, places = append(plain, d), append(places, i)
-	}
-	w.lane.route.rt.log.Warn("a batch was refused as a whole; splitting it to find the record", "topic", w.lane.name, "records", len(plain), "error", oneLine(rest))
-	half := len(plain) / 2
-	w.part(plain[:half], places[:half], out)
-	w.part(plain[half:], places[half:], out)
-}
-
-// part makes an attempt on a part of a batch, unless the run ends meanwhile.
-func (w *sinkWorker) part(ds []*delivery, places []int, out []lanes.Outcome) {
-	part := make([]lanes.Outcome, len(ds))
-	if w.lane.route.rt.stop.Err() != nil {
-		w.lane.leave(part)
-	} else {
-		w.processBatch(ds, part)
-	}
-	for i, o := range part {
-		out[places[i]] = o
-	}
-}
-
-// attempt gives calls into the connector a context with a deadline without making
-// a timer and a context for each of them.
-type attempt struct {
-	work   context.Context
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-}
-
-// deadlineContext shows the deadline that the lane's timer keeps.
-type deadlineContext struct {
-	context.Context
-	deadline time.Time
-}
-
-func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
-
-// enter begins a call into the connector and returns its context.
-func (w *sinkWorker) enter(now time.Time) context.Context {
-	a := &w.attempt
-	if a.ctx == nil {
-		ctx, cancel := context.WithCancelCause(a.work)
-		a.ctx, a.cancel = ctx, cancel
-		a.timer = time.AfterFunc(retryBudget, func() {
-			w.lane.route.rt.log.Warn("a call into the connector has used up its time; its context has ended", "topic", w.lane.name, "limit", retryBudget)
-			cancel(context.DeadlineExceeded)
-		})
-	} else {
-		a.timer.Reset(retryBudget)
-	}
-	w.call.Enter(now, retryBudget)
-	return &deadlineContext{a.ctx, now.Add(retryBudget)}
-}
-
-// leave ends a call. A timer that has fired may not have ended its context yet:
-// that is this call's, so the next one gets another.
-func (w *sinkWorker) leave() {
-	w.call.Leave()
-	if !w.attempt.timer.Stop() {
-		w.attempt.end()
-	}
-}
-
-func (a *attempt) end() {
-	if a.ctx != nil {
-		a.timer.Stop()
-		a.cancel(nil)
-		a.ctx = nil
-	}
 }

@@ -152,8 +152,8 @@ func TestSinkAttemptHasADeadline(t *testing.T) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(ctx context.Context, p processed) error {
 			end, ok := ctx.Deadline()
-			if left := time.Until(end); !ok || left != retryBudget {
-				t.Errorf("deadline in %v (%v), want %v", left, ok, retryBudget)
+			if left := time.Until(end); !ok || left != (30*time.Second-retryMargin) {
+				t.Errorf("deadline in %v (%v), want %v", left, ok, (30*time.Second - retryMargin))
 			}
 			if p.payload == "2" {
 				return nil
@@ -178,7 +178,7 @@ func TestSinkDeadlineOfOneAttemptDoesNotEndTheNext(t *testing.T) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(ctx context.Context, p processed) error {
 			if p.rec.Offset()%2 == 0 {
-				time.Sleep(retryBudget)
+				time.Sleep((30*time.Second - retryMargin))
 				return nil
 			}
 			time.Sleep(time.Second)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
 )
@@ -17,7 +19,12 @@ import (
 type sinkRoute struct {
 	rt      *SinkRuntime
 	cfg     danube.ConsumerConfig
+	opts    routeOptions
 	metrics *metrics.Topic
+	limiter *rate.Limiter // nil without a limit
+	dead    *deadLetters  // nil where on_error does not want them
+
+	condemned atomic.Pointer[condemned]
 
 	consumer Consumer      // set before ready is closed
 	ready    chan struct{} // closed when the consumer is open, or never will be
@@ -28,19 +35,48 @@ type sinkRoute struct {
 	lanes map[int32]*sinkLane
 }
 
-func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig) *sinkRoute {
+// routeOptions are the settings that each route may have of its own.
+type routeOptions struct {
+	ordering     Ordering
+	concurrency  int
+	onError      ErrorPolicy
+	batchSize    int
+	batchTimeout time.Duration
+	rateLimit    int
+}
+
+func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig, opts routeOptions) *sinkRoute {
 	r := &sinkRoute{
-		rt: rt, cfg: cfg,
+		rt: rt, cfg: cfg, opts: opts,
 		metrics: rt.metrics.Topic(cfg.Topic),
 		ready:   make(chan struct{}),
 		lanes:   make(map[int32]*sinkLane),
+	}
+	if n := opts.rateLimit; n > 0 {
+		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
 	r.cfg.Handler = r.deliver
 	return r
 }
 
+// allowed waits until the rate limit lets n records through; false means that the
+// run ends first.
+func (r *sinkRoute) allowed(n int) bool {
+	for r.limiter != nil && n > 0 {
+		some := min(n, r.limiter.Burst())
+		if r.limiter.WaitN(r.rt.stop, some) != nil {
+			return false
+		}
+		n -= some
+	}
+	return true
+}
+
 func (r *sinkRoute) open(ctx context.Context) error {
 	defer close(r.ready)
+	if err := r.openDeadLetters(ctx); err != nil {
+		return err
+	}
 	c, err := r.rt.client.NewConsumer(ctx, r.cfg)
 	if err != nil {
 		return opened("subscription "+r.cfg.Subscription, r.cfg.Topic, err)
@@ -75,8 +111,19 @@ func (r *sinkRoute) lane(partition int32) *sinkLane {
 		if r.rt.stop.Err() != nil {
 			l.Stop()
 		}
+		if r.rt.held() {
+			l.Pause()
+		}
 	}
 	return l
+}
+
+func (r *sinkRoute) eachLane(f func(*sinkLane)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.lanes {
+		f(l)
+	}
 }
 
 // drain ends the intake, waits until no lane is in the connector, and closes the
@@ -106,17 +153,21 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	}
 	<-r.ready
 	if r.consumer == nil {
-		return nil
+		return r.dead.close(ctx)
 	}
 	if ctx.Err() != nil { // acks of what did finish still have a moment
 		c, cancel := context.WithTimeoutCause(r.rt.forced, noticeTime, ErrDrainDeadline)
 		defer cancel()
 		ctx = c
 	}
-	if err := r.consumer.Close(ctx); err != nil && !errors.Is(err, danube.ErrClosed) {
-		return fmt.Errorf("some acks of %s were not answered, so that records may come again: %w", r.cfg.Topic, err)
+	err := r.consumer.Close(ctx)
+	if errors.Is(err, danube.ErrClosed) {
+		err = nil
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("some acks of %s were not answered, so that records may come again: %w", r.cfg.Topic, err)
+	}
+	return errors.Join(err, r.dead.close(ctx))
 }
 
 // stopLanes keeps all lanes from starting anything more.

@@ -8,8 +8,10 @@ import (
 	"os"
 	"regexp"
 	"sync"
+	"sync/atomic"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/internal/deadletter"
 )
 
 // SinkRuntime moves records from Danube to a connector: it receives, keeps the
@@ -20,6 +22,10 @@ type SinkRuntime struct {
 	sink   SinkConnector
 	batch  BatchSinkConnector // set when the connector takes batches
 	routes []*sinkRoute
+
+	hold     hold
+	outages  atomic.Int64     // that have ended
+	deadFile *deadletter.File // nil without one
 }
 
 // NewSinkRuntime checks the configuration and everything else that can be checked
@@ -59,8 +65,11 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := rt.openDeadFile(configs); err != nil {
+		return err
+	}
 	for _, c := range configs {
-		rt.routes = append(rt.routes, newSinkRoute(rt, c))
+		rt.routes = append(rt.routes, newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c)))
 	}
 	errs := make([]error, len(rt.routes))
 	var wg sync.WaitGroup
@@ -87,6 +96,9 @@ func (rt *SinkRuntime) drain(ctx context.Context) error {
 	for _, err := range errs {
 		rt.note(err)
 	}
+	if rt.deadFile != nil {
+		return rt.deadFile.Close()
+	}
 	return nil
 }
 
@@ -103,7 +115,7 @@ func (rt *SinkRuntime) unsettled() string {
 
 // consumerConfigs returns what to consume: the connector's choice, or the
 // configuration's.
-func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]danube.ConsumerConfig, error) {
+func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]ConsumerConfig, error) {
 	configs := []ConsumerConfig{{}}
 	if c, ok := capability[ConsumerConfigurer](rt.connector); ok {
 		err := protect(func() (err error) {
@@ -118,16 +130,66 @@ func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]danube.ConsumerCo
 		}
 	}
 	seen := map[string]bool{}
-	var out []danube.ConsumerConfig
 	for _, c := range configs {
-		d := rt.consumerConfig(c)
-		if seen[d.Topic] {
-			return nil, InvalidConfigf("ConsumerConfigs names topic %s twice", d.Topic)
+		topic := or(c.Topic, rt.cfg.SourceTopic)
+		if seen[topic] {
+			return nil, InvalidConfigf("ConsumerConfigs names topic %s twice", topic)
 		}
-		seen[d.Topic] = true
-		out = append(out, d)
+		seen[topic] = true
+		if err := c.check(topic); err != nil {
+			return nil, err
+		}
 	}
-	return out, nil
+	return configs, nil
+}
+
+// check finds what is wrong with the settings that a route has of its own.
+func (c ConsumerConfig) check(topic string) error {
+	if _, ok := parseOrdering(string(or(c.Ordering, OrderPartition))); !ok {
+		return InvalidConfigf("ConsumerConfigs: %s: ordering %q: %s", topic, c.Ordering, expectedOrderings)
+	}
+	if _, ok := parseErrorPolicy(string(or(c.OnError, OnErrorAuto))); !ok {
+		return InvalidConfigf("ConsumerConfigs: %s: on_error %q: %s", topic, c.OnError, expectedPolicies)
+	}
+	if _, ok := subscriptionTypes[or(c.Type, SubscriptionExclusive)]; !ok {
+		return InvalidConfigf("ConsumerConfigs: %s: subscription type %q: %s", topic, c.Type, expectedSubscriptionTypes)
+	}
+	if c.Concurrency < 0 || c.BatchSize < 0 || c.BatchTimeout < 0 || c.RateLimit < 0 {
+		return InvalidConfigf("ConsumerConfigs: %s: concurrency, batch size, batch timeout and rate limit must not be negative", topic)
+	}
+	return nil
+}
+
+// routeOptions are the configuration's settings with those of the route over them.
+func (rt *SinkRuntime) routeOptions(c ConsumerConfig) routeOptions {
+	o := routeOptions{
+		ordering:     or(or(c.Ordering, rt.cfg.Ordering), OrderPartition),
+		concurrency:  or(c.Concurrency, rt.cfg.Concurrency),
+		onError:      c.OnError,
+		batchSize:    or(c.BatchSize, rt.cfg.BatchSize),
+		batchTimeout: or(c.BatchTimeout, rt.cfg.BatchTimeout),
+		rateLimit:    or(c.RateLimit, rt.cfg.RateLimit),
+	}
+	if o.onError == "" || o.onError == OnErrorAuto {
+		o.onError = rt.cfg.onError()
+	}
+	return o
+}
+
+// openDeadFile opens the file for dead letters where a route needs it.
+func (rt *SinkRuntime) openDeadFile(configs []ConsumerConfig) (err error) {
+	if rt.cfg.DeadLetterFile == "" {
+		return nil
+	}
+	for _, c := range configs {
+		if rt.routeOptions(c).onError == OnErrorDeadLetter {
+			if rt.deadFile, err = deadletter.OpenFile(rt.cfg.DeadLetterFile); err != nil {
+				return InvalidConfigf("dead_letter_file: %w", err)
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 func (rt *SinkRuntime) consumerConfig(c ConsumerConfig) danube.ConsumerConfig {

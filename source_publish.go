@@ -131,7 +131,7 @@ func (f *flight) published(r Receipt, err error) {
 func (f *flight) refused(r Receipt, err error) {
 	rt := f.rt
 	f.topic.metrics.Failed(metrics.ErrInvalid)
-	if rt.cfg.OnError == OnErrorSkip {
+	if rt.cfg.onError() == OnErrorSkip {
 		rt.log.Error("a record is given up, as on_error says", "record", f.rec, "error", oneLine(err))
 		f.topic.metrics.Skipped.Inc()
 		f.end(r, err)

@@ -19,7 +19,10 @@ const (
 	// as long as the topic stays loaded: another name is refused, even when the first
 	// is gone, so the name must be stable.
 	Exclusive SubscriptionType = iota
-	// Shared subscriptions hand each message to the next of their consumers.
+	// Shared subscriptions hand each message to the next of their consumers. What one
+	// of them hands back on a topic that has gone quiet, the others may not get before
+	// the next publish: the broker stops serving a subscription whose newest message
+	// was acknowledged while an older one, of whichever consumer, was not.
 	Shared
 	// Failover subscriptions hand all messages to the consumer that was first; no
 	// other follows it when it leaves (seen on 0.15.1).
@@ -104,6 +107,7 @@ type Consumer struct {
 	inbox  *inbox
 	parts  map[string]*partition // by the topic on the wire; not changed once made
 
+	gate   gate
 	ctx    context.Context // ends with the consumer
 	cancel context.CancelCauseFunc
 
@@ -241,8 +245,12 @@ func (c *Consumer) Nack(ctx context.Context, m *Message, delay time.Duration, re
 }
 
 // Flush waits until every ack that can go out was answered. The ack of the highest
-// offset of a partition cannot while a lower one is not settled.
+// offset of a partition cannot while a lower one is not settled, and none can while
+// the consumer is paused.
 func (c *Consumer) Flush(ctx context.Context) error {
+	if c.gate.waiting() != nil {
+		return nil
+	}
 	for _, p := range c.parts {
 		if err := p.flush(ctx); err != nil {
 			return err

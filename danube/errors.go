@@ -188,6 +188,12 @@ func judge(op rpc, err error) verdict {
 	return verdict{class: classSession, ambiguous: true}
 }
 
+// mustRedo reports that the broker asks for another lookup.
+func mustRedo(err error) bool {
+	s, _ := status.FromError(err)
+	return s.Code() == codes.Unavailable && strings.Contains(strings.ToLower(s.Message()), "redo the lookup")
+}
+
 func judgePermission(op rpc, has func(...string) bool) verdict {
 	switch {
 	case has("no binding grants"):

@@ -190,6 +190,10 @@ func (l *lane) prepare(m *Outgoing) error {
 	if m.Key != "" {
 		l.msg.RoutingKey = &m.Key
 	}
+	l.msg.SchemaId, l.msg.SchemaVersion = nil, nil
+	if m.Schema != nil {
+		l.msg.SchemaId, l.msg.SchemaVersion = &m.Schema.ID, &m.Schema.Version
+	}
 	// Most messages are far below the limit and need no exact count.
 	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(m.Attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
@@ -215,6 +219,7 @@ func (l *lane) send() error {
 
 // ensureSession returns when the lane has a session; an error is for good.
 func (l *lane) ensureSession() error {
+	redone := false
 	for l.sess == nil || l.sess.ctx.Err() != nil {
 		if l.sess != nil {
 			l.dropSession(context.Cause(l.sess.ctx))
@@ -240,6 +245,10 @@ func (l *lane) ensureSession() error {
 		l.last = err
 		l.mu.Unlock()
 		l.report(Connecting, err)
+		if !redone && mustRedo(err) {
+			redone = true // the topic was created a moment ago, or has just moved
+			continue
+		}
 		d := l.wait.Next()
 		l.p.client.log.Warn("danube: no producer yet", "topic", l.topic, "producer", l.name, "retry_in", d, "error", err)
 		if !sleep(l.ctx, d) {

@@ -75,6 +75,8 @@ type Outgoing struct {
 	Key string
 	// PublishTime defaults to now; the wire carries milliseconds.
 	PublishTime time.Time
+	// Schema, if set, names the schema of this message in place of the producer's.
+	Schema *SchemaID
 }
 
 // Receipt is what is known of a published message. The broker does not tell the

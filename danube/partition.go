@@ -67,10 +67,18 @@ func (p *partition) run() {
 func (p *partition) sessions() error {
 	wait := p.c.client.backoff()
 	for {
+		if !p.c.gate.pass(p.c.ctx) {
+			return nil
+		}
 		start := time.Now()
 		worked, err := p.session()
 		if p.c.ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errPaused) {
+			p.report(Connecting, err)
+			wait.Reset()
+			continue
 		}
 		if isFatal(err) {
 			p.c.fail(err)
@@ -119,6 +127,9 @@ func (p *partition) session() (worked bool, err error) {
 	c.log.Info("danube: consumer ready", "topic", p.topic, "subscription", p.c.cfg.Subscription, "consumer", p.c.cfg.Name, "broker", string(at.dial))
 	p.startAcks(sess)
 	defer p.stopAcks()
+	if p.c.gate.waiting() != nil { // a Pause that came while there was no session
+		sess.cancel(errPaused)
+	}
 	p.report(Ready, nil)
 	p.once.Do(func() { close(p.opened) })
 

@@ -28,6 +28,7 @@ type Set struct {
 	failed    *prometheus.CounterVec
 	retried   *prometheus.CounterVec
 	skipped   *prometheus.CounterVec
+	dead      *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	batch     *prometheus.HistogramVec
 	inflight  *prometheus.GaugeVec
@@ -49,6 +50,7 @@ func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set
 		failed:    counter("messages_failed_total", "Failed attempts and calls, by type of error.", "error_type"),
 		retried:   counter("messages_retried_total", "Attempts to process or publish a message again."),
 		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
+		dead:      counter("messages_dead_lettered_total", "Messages stored among the dead letters."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
 		batch:    histogram("batch_size", "Messages in each batch that a connector was given, or gave.", []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
@@ -63,7 +65,7 @@ func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set
 		}
 		return 0
 	})
-	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.duration, s.batch, s.inflight, health} {
+	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.dead, s.duration, s.batch, s.inflight, health} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -79,22 +81,25 @@ type Topic struct {
 	Processed prometheus.Counter
 	Retried   prometheus.Counter
 	Skipped   prometheus.Counter
-	Inflight  prometheus.Gauge
-	duration  prometheus.Observer
-	batch     prometheus.Observer
+	// DeadLettered counts what was stored among the dead letters.
+	DeadLettered prometheus.Counter
+	Inflight     prometheus.Gauge
+	duration     prometheus.Observer
+	batch        prometheus.Observer
 }
 
 // Topic returns the metrics of a topic.
 func (s *Set) Topic(topic string) *Topic {
 	return &Topic{
 		set: s, topic: topic,
-		Received:  s.received.WithLabelValues(s.connector, topic),
-		Processed: s.processed.WithLabelValues(s.connector, topic),
-		Retried:   s.retried.WithLabelValues(s.connector, topic),
-		Skipped:   s.skipped.WithLabelValues(s.connector, topic),
-		Inflight:  s.inflight.WithLabelValues(s.connector, topic),
-		duration:  s.duration.WithLabelValues(s.connector, topic),
-		batch:     s.batch.WithLabelValues(s.connector, topic),
+		Received:     s.received.WithLabelValues(s.connector, topic),
+		Processed:    s.processed.WithLabelValues(s.connector, topic),
+		Retried:      s.retried.WithLabelValues(s.connector, topic),
+		Skipped:      s.skipped.WithLabelValues(s.connector, topic),
+		DeadLettered: s.dead.WithLabelValues(s.connector, topic),
+		Inflight:     s.inflight.WithLabelValues(s.connector, topic),
+		duration:     s.duration.WithLabelValues(s.connector, topic),
+		batch:        s.batch.WithLabelValues(s.connector, topic),
 	}
 }
 
