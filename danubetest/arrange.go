@@ -98,7 +98,7 @@ type PubOpts struct {
 // Publish puts a message into a topic without a client. A topic that does not exist
 // is created, unless [WithAutoCreateTopics] says no.
 func (b *Broker) Publish(topic string, payload []byte, opts ...PubOpts) (id MsgID, err error) {
-	b.do(func(c *core) { id, err = c.inject(topic, payload, opts) })
+	b.do(func(c *core) { id, err = c.inject(b.URL(), topic, payload, opts) })
 	return id, err
 }
 
@@ -116,7 +116,7 @@ func (b *Broker) PublishN(topic string, n int, payload func(i int) []byte) ([]Ms
 	return ids, nil
 }
 
-func (c *core) inject(name string, payload []byte, opts []PubOpts) (MsgID, error) {
+func (c *core) inject(url, name string, payload []byte, opts []PubOpts) (MsgID, error) {
 	var o PubOpts
 	switch len(opts) {
 	case 0:
@@ -145,7 +145,7 @@ func (c *core) inject(name string, payload []byte, opts []PubOpts) (MsgID, error
 	}
 	m := &pb.StreamMessage{
 		RequestId:    o.RequestID,
-		MsgId:        &pb.MsgID{TopicName: t.name, BrokerAddr: "danubetest"},
+		MsgId:        &pb.MsgID{TopicName: t.name, BrokerAddr: url},
 		Payload:      append([]byte(nil), payload...),
 		PublishTime:  uint64(o.PublishTime.UnixMilli()),
 		ProducerName: cmp.Or(o.Producer, "danubetest"),

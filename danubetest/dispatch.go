@@ -107,7 +107,7 @@ func (c *core) beat(s *subscription) {
 			break
 		}
 		s.timeouts++
-		c.stats.Timeouts++
+		c.stats.TimedOut++
 		c.fail(s, sl, TimedOut, "", 0)
 	}
 	c.pass(s)
@@ -201,18 +201,6 @@ func (c *core) settle(s *subscription, sl *slot) {
 	if s.settle(sl) && c.cfg.forgetAcked {
 		s.topic.trim()
 	}
-}
-
-// delay returns how long to wait after so many attempts. A consumer can ask for
-// more than the policy's time, not for less.
-func (p FailurePolicy) delay(attempts int, asked time.Duration) time.Duration {
-	d := p.BaseDelay
-	if p.Backoff == Exponential {
-		for i := 1; i < attempts && d < p.MaxDelay; i++ {
-			d *= 2
-		}
-	}
-	return min(max(d, asked), p.MaxDelay)
 }
 
 // ackedBy reports whether the subscription has acked the message before, which a

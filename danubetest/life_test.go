@@ -5,7 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danubetest"
@@ -210,4 +212,19 @@ func TestAddressInUse(t *testing.T) {
 	if _, err := danubetest.New(danubetest.WithAddr(b.URL()[len("http://"):])); err == nil {
 		t.Error("two brokers on one port")
 	}
+}
+
+func TestClientsMayPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := danubetest.Run(t, danubetest.WithBufconn())
+		conn, err := b.Dial(grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}))
+		must(t, err)
+		defer conn.Close()
+		s := newStubs(t, conn)
+		p := s.producer(topic, "p")
+		c := s.open(topic, sub, "c", exclusive)
+		time.Sleep(time.Hour)
+		p.send("x")
+		want(t, "offset", c.offsets(1), []int{0}) // on the stream of an hour ago
+	})
 }

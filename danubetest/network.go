@@ -84,6 +84,7 @@ func (n *network) serve() {
 	srv := grpc.NewServer(
 		grpc.MaxRecvMsgSize(math.MaxInt32), // the limit has an answer of its own, see Broker.call
 		grpc.WaitForHandlers(true),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: math.MaxInt64}), // it asks nobody itself
 		// A Danube broker has nothing against clients that ask often whether it is
 		// there; grpc-go's own default ends the connection of one that does so every 20 s.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
