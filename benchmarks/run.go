@@ -90,7 +90,7 @@ func (b *bench) once(ctx context.Context, c cell, l loop, n int) (figures, error
 
 		nonReliable: b.nonReliable,
 	}
-	defer b.broker.forget(r.topic, c.Partitions)
+	defer b.broker.forget(r.topic)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go r.guard(ctx, cancel)
