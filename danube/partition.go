@@ -25,6 +25,8 @@ type partition struct {
 	ended  chan struct{} // closed when the goroutine is gone
 	once   sync.Once
 
+	subscribed bool // in the last session; the goroutine's own
+
 	wg sync.WaitGroup // ack workers
 
 	mu        sync.Mutex
@@ -50,6 +52,11 @@ func newPartition(c *Consumer, number int32) *partition {
 // healthyAfter is how long a session without messages must last to count as good:
 // an open stream proves nothing, the broker's errors come with the first read.
 const healthyAfter = 10 * time.Second
+
+// minSession is the least time between two subscriptions. Each makes the broker send
+// again what is unacknowledged, which counts as an attempt, and after six of them the
+// next timeout blocks the subscription.
+const minSession = time.Second
 
 func (p *partition) run() {
 	defer close(p.ended)
@@ -92,6 +99,9 @@ func (p *partition) sessions() error {
 		}
 		p.report(Connecting, err)
 		d := wait.Next()
+		if p.subscribed {
+			d = max(d, time.Until(start.Add(minSession)))
+		}
 		p.c.client.log.Warn("danube: consumer without a session", "topic", p.topic, "subscription", p.c.cfg.Subscription, "retry_in", d, "error", err)
 		if !sleep(p.c.ctx, d) {
 			return nil
@@ -102,6 +112,7 @@ func (p *partition) sessions() error {
 // session runs one session to its end. worked means that it brought a message.
 func (p *partition) session() (worked bool, err error) {
 	c := p.c.client
+	p.subscribed = false
 	at, err := c.router.lookup(p.c.ctx, p.topic)
 	if err != nil {
 		return false, err
@@ -115,6 +126,7 @@ func (p *partition) session() (worked bool, err error) {
 		return false, err
 	}
 	// From here on the broker counts us as reading: the stream must follow at once.
+	p.subscribed = true
 	sess := c.newSession(p.c.ctx, danubepb.HealthCheckRequest_Consumer, p.topic, at, conn, id)
 	defer func() { sess.end(err) }()
 	stream, err := danubepb.NewConsumerServiceClient(conn).ReceiveMessages(sess.ctx, &danubepb.ReceiveRequest{ConsumerId: id})

@@ -2,6 +2,7 @@ package danube
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -25,7 +26,11 @@ const (
 )
 
 func (s SessionState) String() string {
-	return [...]string{"connecting", "ready", "failed"}[s]
+	names := [...]string{"connecting", "ready", "failed"}
+	if s < 0 || int(s) >= len(names) {
+		return fmt.Sprintf("state %d", int(s))
+	}
+	return names[s]
 }
 
 // SessionEvent is a change of a session's state.
