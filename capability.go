@@ -30,7 +30,7 @@ func capability[T any](c any) (T, bool) {
 // of one method. This is the one list of them.
 func optionals(source bool) []reflect.Type {
 	if source {
-		return []reflect.Type{reflect.TypeFor[Committer](), reflect.TypeFor[HealthChecker](), reflect.TypeFor[ProducerConfigurer]()}
+		return []reflect.Type{reflect.TypeFor[Committer](), reflect.TypeFor[Resumer](), reflect.TypeFor[HealthChecker](), reflect.TypeFor[ProducerConfigurer]()}
 	}
 	return []reflect.Type{reflect.TypeFor[HealthChecker](), reflect.TypeFor[ConsumerConfigurer]()}
 }

@@ -130,6 +130,11 @@ type Config struct {
 	// taken, the next free port serves.
 	// metrics_port in [processing], METRICS_PORT. Default: 9090.
 	MetricsPort int
+	// AdminEndpoints adds POST /pause and POST /resume beside metrics and health. There
+	// is no authentication: with metrics_addr other than 127.0.0.1, whoever reaches this
+	// host can stop the connector from working.
+	// admin_endpoints in [processing], ADMIN_ENDPOINTS. Default: false.
+	AdminEndpoints bool
 	// LogLevel is the lowest level that is logged.
 	// log_level in [processing], LOG_LEVEL, RUST_LOG: trace, debug, info, warn,
 	// error or off. RUST_LOG wins, as with the Rust connectors, and takes these words

@@ -37,6 +37,7 @@ type configKeys struct {
 	Stamps         bool   `toml:"stamps" env:"STAMPS"`
 	MetricsAddr    string `toml:"metrics_addr" env:"METRICS_ADDR"`
 	MetricsPort    int    `toml:"metrics_port" env:"METRICS_PORT"`
+	AdminEndpoints bool   `toml:"admin_endpoints" env:"ADMIN_ENDPOINTS"`
 	LogLevel       string `toml:"log_level" env:"LOG_LEVEL"`
 
 	DeadLetterTopic string `toml:"dead_letter_topic" env:"DEAD_LETTER_TOPIC"`
@@ -51,7 +52,7 @@ var configTables = map[string][]string{
 	"processing": {
 		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
 		"on_error", "ordering", "concurrency", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
-		"metrics_addr", "metrics_port", "log_level",
+		"metrics_addr", "metrics_port", "admin_endpoints", "log_level",
 	},
 }
 
@@ -92,6 +93,7 @@ func (c Config) keys() configKeys {
 		Stamps:           c.Stamps,
 		MetricsAddr:      c.MetricsAddr,
 		MetricsPort:      c.MetricsPort,
+		AdminEndpoints:   c.AdminEndpoints,
 		LogLevel:         levelName(c.LogLevel),
 		DeadLetterTopic:  c.DeadLetterTopic,
 		DeadLetterFile:   c.DeadLetterFile,
@@ -120,6 +122,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	c.CheckpointFile = k.CheckpointFile
 	c.MetricsAddr = k.MetricsAddr
 	c.MetricsPort = k.MetricsPort
+	c.AdminEndpoints = k.AdminEndpoints
 
 	duration := func(dst *time.Duration, key string, ms int64) {
 		if ms < 0 || ms > math.MaxInt32 { // which is 24 days, and keeps sums from overflowing

@@ -83,6 +83,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"dead_letter_topic", "DEAD_LETTER_TOPIC", "/default/d", func(c Config) any { return c.DeadLetterTopic }, "/default/d"},
 		{"dead_letter_file", "DEAD_LETTER_FILE", "d.jsonl", func(c Config) any { return c.DeadLetterFile }, "d.jsonl"},
 		{"checkpoint_file", "CHECKPOINT_FILE", "c", func(c Config) any { return c.CheckpointFile }, "c"},
+		{"admin_endpoints", "ADMIN_ENDPOINTS", "true", func(c Config) any { return c.AdminEndpoints }, true},
 		{"metrics_addr", "METRICS_ADDR", "::1", func(c Config) any { return c.MetricsAddr }, "::1"},
 		{"metrics_port", "METRICS_PORT", "0", func(c Config) any { return c.MetricsPort }, 0},
 		{"log_level", "LOG_LEVEL", "Trace", func(c Config) any { return c.LogLevel }, LevelTrace},

@@ -91,6 +91,15 @@ type Committer interface {
 	Commit(ctx context.Context, offsets []Offset) error
 }
 
+// Resumer is implemented by sources that go on where they were.
+type Resumer interface {
+	// Resume is called once, after Initialize and before everything else, with the
+	// newest committed offset of each source partition; with none at the first start,
+	// or without a checkpoint store. What was published and not committed before a
+	// crash is published again. An error ends the runtime.
+	Resume(ctx context.Context, offsets []Offset) error
+}
+
 // HealthChecker is implemented by connectors that can tell whether the external
 // system can be used.
 type HealthChecker interface {

@@ -63,6 +63,9 @@ type role interface {
 	// drain ends the intake and settles what is in hand, until ctx ends. It returns
 	// when no call into the connector is under way, or when forced ends.
 	drain(ctx context.Context) error
+	// Pause and Resume are the runtime's own.
+	Pause()
+	Resume()
 	// unsettled describes what is in hand, empty when nothing is.
 	unsettled() string
 }
@@ -153,7 +156,7 @@ func (k *core) run(ctx context.Context, r role) (err error) {
 	defer context.AfterFunc(ctx, func() { k.cancel(context.Cause(ctx)) })()
 	defer k.signals()()
 
-	server, err := k.serve()
+	server, err := k.serve(r)
 	if err != nil {
 		return errors.Join(err, k.closeClient())
 	}
@@ -284,8 +287,9 @@ func (k *core) guard(what string, ctx context.Context, f func(context.Context, *
 const shutdownMin = 5 * time.Second
 
 func (k *core) shutdown() error {
-	ctx, cancel := context.WithTimeout(k.forced, max(shutdownMin, k.cfg.DrainTimeout))
+	ctx, cancel := context.WithTimeout(context.Background(), max(shutdownMin, k.cfg.DrainTimeout))
 	defer cancel()
+	defer context.AfterFunc(k.forced, func() { time.AfterFunc(noticeTime, cancel) })()
 	done := make(chan error, 1)
 	go func() { done <- protect(func() error { return k.connector.Shutdown(ctx) }) }()
 	select {
@@ -317,7 +321,7 @@ func (k *core) closeClient() error {
 }
 
 // serve starts the HTTP server, unless it is turned off.
-func (k *core) serve() (*ops.Server, error) {
+func (k *core) serve(r role) (*ops.Server, error) {
 	if k.cfg.MetricsPort == 0 {
 		return nil, nil
 	}
@@ -327,7 +331,11 @@ func (k *core) serve() (*ops.Server, error) {
 	}
 	k.addr = l.Addr()
 	k.log.Info("serving metrics, health and readiness", "address", k.addr.String())
-	return ops.Serve(l, k.board, k.registry, k.log), nil
+	var actions map[string]func()
+	if k.cfg.AdminEndpoints {
+		actions = map[string]func(){"pause": r.Pause, "resume": r.Resume}
+	}
+	return ops.Serve(l, k.board, k.registry, actions, k.log), nil
 }
 
 // protect turns a panic of the connector into an error with its stack.

@@ -52,6 +52,9 @@ func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Rece
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(e.rt.work, func() { cancel(context.Cause(e.rt.work)) })()
+	if !e.rt.gate.Pass(ctx) {
+		return fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, context.Cause(ctx))
+	}
 	err := e.rt.emit(ctx, r, done)
 	if err != nil && !errors.Is(err, ErrNotEmitted) {
 		err = fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)

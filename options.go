@@ -17,6 +17,8 @@ type options struct {
 	logger    *slog.Logger
 	registry  *prometheus.Registry
 	noSignals bool
+
+	checkpoints CheckpointStore
 }
 
 // WithConfig uses a configuration made in code and reads neither file nor
@@ -61,3 +63,7 @@ func WithRegistry(r *prometheus.Registry) Option { return func(o *options) { o.r
 // WithoutSignals leaves SIGINT and SIGTERM to the caller, who ends the context
 // given to Run instead.
 func WithoutSignals() Option { return func(o *options) { o.noSignals = true } }
+
+// WithCheckpoints keeps a source's committed offsets in a store, in place of
+// checkpoint_file. The runtime closes it.
+func WithCheckpoints(s CheckpointStore) Option { return func(o *options) { o.checkpoints = s } }

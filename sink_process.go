@@ -130,12 +130,14 @@ func (w *sinkWorker) pauseFor(d *delivery, err error) (time.Duration, bool) {
 	if d.wait == nil {
 		d.wait = retry.New(cfg.RetryBackoff, cfg.MaxBackoff)
 	}
-	pause := max(d.wait.Next(), RetryAfter(err))
+	pause, least := d.wait.Next(), RetryAfter(err)
 	end := d.received.Add(cfg.AckTimeout - retryMargin)
-	if least := d.started.Add(retryLeast); least.After(end) {
-		end = least
+	if late := d.started.Add(retryLeast); late.After(end) {
+		end = late
 	}
-	return pause, !time.Now().Add(pause).After(end)
+	left := time.Until(end)
+	// The last attempt is at the end of the time, not a pause before it.
+	return max(least, min(pause, left)), left > 0 && least <= left
 }
 
 // byPolicy does with a record what on_error says.

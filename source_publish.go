@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/commit"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
-	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 // flight is one record from its emission to its end.
@@ -38,7 +39,8 @@ func (rt *SourceRuntime) publishAll(records []*SourceRecord) bool {
 			return false
 		}
 		if err := rt.emit(rt.work, r, nil); err != nil {
-			if rt.work.Err() == nil {
+			rt.unpublished.Add(int64(len(records) - i))
+			if rt.work.Err() == nil && !errors.Is(err, ErrNotEmitted) {
 				rt.fail(fmt.Errorf("publish %v: %w", r, asFatal(err)))
 			}
 			return false
@@ -69,6 +71,14 @@ func (rt *SourceRuntime) emit(ctx context.Context, r *SourceRecord, receipt func
 	topic.metrics.Received.Inc()
 	topic.metrics.Inflight.Inc()
 	f.out = danube.Outgoing{Payload: r.Payload, Attributes: r.Attributes, Key: r.Key, PublishTime: r.PublishTime}
+	if rt.cfg.Stamps && !r.Offset.IsZero() {
+		f.out.Origin = rt.origins.of(rt.cfg.ConnectorName, r.Offset)
+	}
+	if topic.limiter != nil && topic.limiter.Wait(ctx) != nil {
+		topic.metrics.Inflight.Dec()
+		rt.commits.Drop(r.Offset.Partition, &f.Flight)
+		return fmt.Errorf("%w: %w", ErrNotEmitted, context.Cause(ctx))
+	}
 	if err := topic.producer.SendAsync(ctx, &f.out, f.published); err != nil {
 		topic.metrics.Inflight.Dec()
 		if errors.Is(err, danube.ErrNotSent) {
@@ -153,49 +163,45 @@ func (f *flight) end(r Receipt, err error) {
 // lost ends a record that was not published: nothing behind it is committed, and
 // the run ends.
 func (f *flight) lost(r Receipt, err error) {
-	f.rt.commits.Fail(&f.Flight)
+	rt := f.rt
+	rt.commits.Fail(&f.Flight)
+	rt.unpublished.Add(1)
 	if f.receipt != nil {
 		f.receipt(r, err)
 	}
-	if f.rt.stop.Err() == nil {
-		f.rt.fail(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
+	switch {
+	case rt.stop.Err() == nil:
+		rt.fail(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
+	case errors.Is(err, danube.ErrNotSent), errors.Is(err, danube.ErrOutcomeUnknown), errors.Is(err, danube.ErrClosed):
+		// The end of the run's time, which the drain reports.
+	case rt.failedLate.CompareAndSwap(false, true):
+		rt.note(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
 	}
 }
 
-// commitBudget is how long a failing Commit is tried again where MAX_RETRIES does
-// not say how often.
-const commitBudget = 30 * time.Second
+// origins names records by the source's own position, the same after a replay.
+type origins struct {
+	mu   sync.Mutex
+	last map[string]origin // by source partition
+}
 
-// commitReady tells the connector what was published since the last time.
-func (rt *SourceRuntime) commitReady() {
-	committer, wanted := capability[Committer](rt.connector)
-	ready := rt.commits.Take()
-	offsets := ready[:0]
-	for _, o := range ready {
-		if !o.IsZero() {
-			offsets = append(offsets, o)
-		}
+type origin struct {
+	value string
+	index int
+}
+
+// of returns the name of the next record with an offset: several records may share
+// one, and are numbered.
+func (o *origins) of(connector string, offset Offset) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.last == nil {
+		o.last = make(map[string]origin)
 	}
-	if !wanted || len(offsets) == 0 {
-		return
+	now := origin{value: offset.Value}
+	if before, ok := o.last[offset.Partition]; ok && before.value == offset.Value {
+		now.index = before.index + 1
 	}
-	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
-	start := time.Now()
-	for n := 1; ; n++ {
-		err := rt.called("Commit", func() error { return committer.Commit(rt.work, offsets) })
-		if err == nil {
-			return
-		}
-		rt.general.Failed(metrics.ErrCommit)
-		pause := max(wait.Next(), RetryAfter(err))
-		spent := time.Since(start)+pause > commitBudget
-		if rt.cfg.MaxRetries != nil {
-			spent = n > *rt.cfg.MaxRetries
-		}
-		if isPanic(err) || KindOf(err) != KindRetryable || spent || !retry.Sleep(rt.work, pause) {
-			rt.fail(fmt.Errorf("commit of %d offsets up to %v, attempt %d: %w", len(offsets), offsets[len(offsets)-1], n, asFatal(err)))
-			return
-		}
-		rt.log.Warn("Commit failed and is tried again", "offsets", len(offsets), "attempt", n, "error", oneLine(err))
-	}
+	o.last[offset.Partition] = now
+	return connector + "/" + offset.Partition + "@" + offset.Value + "#" + strconv.Itoa(now.index)
 }

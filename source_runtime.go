@@ -2,19 +2,19 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/commit"
+	"github.com/danube-messaging/danube-connect-go/internal/gate"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
-	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 // SourceRuntime moves records from a connector to Danube: it polls or runs the
@@ -33,14 +33,25 @@ type SourceRuntime struct {
 	topics   map[string]*sourceTopic
 
 	loop    sync.WaitGroup // the goroutines that call the connector
-	calling atomic.Pointer[string]
+	gate    gate.Gate      // shut while the source is paused
+	origins origins
 	closing atomic.Bool // nothing is accepted any more
+
+	commitState commitState
+	unpublished atomic.Int64    // given up by the end of the run
+	failedLate  atomic.Bool     // an error that came during the drain is known
+	uncommitted atomic.Int64    // published, and not committed before the drain deadline
+	store       CheckpointStore // nil without one
+
+	polling    atomic.Pointer[string] // the call of Poll or Stream under way
+	committing atomic.Pointer[string] // the call of Commit or of the store under way
 }
 
 // sourceTopic is one topic that a source publishes to.
 type sourceTopic struct {
 	name     string
 	producer Producer
+	limiter  *rate.Limiter // nil without a limit
 	metrics  *metrics.Topic
 }
 
@@ -56,7 +67,7 @@ func NewSourceRuntime(c SourceConnector, opts ...Option) (*SourceRuntime, error)
 	}
 	rt := &SourceRuntime{
 		core: k, source: c,
-		commits: commit.New[Offset](),
+		commits: commit.New[Offset](k.cfg.CommitLag),
 		general: k.metrics.Topic(k.cfg.DestinationTopic),
 		topics:  make(map[string]*sourceTopic),
 	}
@@ -80,7 +91,27 @@ func (rt *SourceRuntime) MetricsAddress() net.Addr { return rt.addr }
 // every error joined; see [ExitCode]. A second signal ends it at once.
 func (rt *SourceRuntime) Run(ctx context.Context) error { return rt.run(ctx, rt) }
 
+// Pause keeps the source from polling until Resume, and a stream's Emit waiting.
+// What was accepted is still published and committed.
+func (rt *SourceRuntime) Pause() {
+	if rt.gate.Shut() {
+		rt.log.Info("paused")
+		rt.board.Set(paused, "paused by the operator")
+	}
+}
+
+// Resume ends a Pause.
+func (rt *SourceRuntime) Resume() {
+	if rt.gate.Lift() {
+		rt.log.Info("resumed")
+		rt.board.Set(paused, "")
+	}
+}
+
 func (rt *SourceRuntime) open(ctx context.Context) error {
+	if err := rt.openCheckpoints(ctx); err != nil {
+		return err
+	}
 	configs := []ProducerConfig{{Topic: rt.cfg.DestinationTopic, NonReliable: !rt.cfg.ReliableDispatch}}
 	if c, ok := capability[ProducerConfigurer](rt.connector); ok {
 		rt.declared = true
@@ -127,7 +158,11 @@ func (rt *SourceRuntime) openTopic(ctx context.Context, c ProducerConfig) (*sour
 		Topic:      c.Topic,
 		Name:       rt.cfg.ConnectorName + strings.ReplaceAll(c.Topic, "/", "-"),
 		Partitions: c.Partitions,
+		Stamp:      rt.cfg.Stamps,
 		OnSession:  rt.onSession("producer"),
+	}
+	if n := rt.cfg.RateLimit; n > 0 {
+		t.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
 	if c.NonReliable {
 		cfg.Dispatch = danube.NonReliable
@@ -141,108 +176,6 @@ func (rt *SourceRuntime) openTopic(ctx context.Context, c ProducerConfig) (*sour
 	rt.topics[c.Topic] = t
 	rt.mu.Unlock()
 	return t, nil
-}
-
-// called runs one call into the connector, which the drain can name when it does
-// not come back.
-func (rt *SourceRuntime) called(what string, f func() error) error {
-	rt.calling.Store(&what)
-	defer rt.calling.Store(nil)
-	return protect(f)
-}
-
-// runPoll is the loop of a source that is polled. Commit is called from here too,
-// so that a connector needs no lock.
-func (rt *SourceRuntime) runPoll() {
-	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
-	idle := time.NewTimer(time.Hour)
-	defer idle.Stop()
-	for rt.stop.Err() == nil {
-		rt.commitReady()
-		var records []*SourceRecord
-		err := rt.called("Poll", func() (err error) {
-			records, err = rt.source.Poll(rt.stop)
-			return err
-		})
-		if !rt.publishAll(records) {
-			return
-		}
-		switch {
-		case err == nil:
-			wait.Reset()
-			if len(records) == 0 {
-				rt.idle(idle)
-			}
-		case rt.stop.Err() != nil:
-		case errors.Is(err, io.EOF):
-			rt.log.Info("the source is finished")
-			rt.cancel(errStopped)
-		default:
-			rt.retryCall("Poll", err, wait)
-		}
-	}
-}
-
-// idle waits for the next poll, committing what gets ready meanwhile.
-func (rt *SourceRuntime) idle(t *time.Timer) {
-	t.Reset(rt.cfg.PollInterval)
-	for {
-		select {
-		case <-t.C:
-			return
-		case <-rt.stop.Done():
-			return
-		case <-rt.commits.Ready():
-			rt.commitReady()
-		}
-	}
-}
-
-// retryCall deals with an error of Poll or Stream: waits, or ends the run.
-func (rt *SourceRuntime) retryCall(what string, err error, wait *retry.Backoff) {
-	rt.general.Failed(errorType(err))
-	if isPanic(err) || KindOf(err) != KindRetryable {
-		attrs := []any{"error", oneLine(err)}
-		if p := (*PanicError)(nil); asPanic(err, &p) {
-			attrs = append(attrs, "stack", string(p.Stack))
-		}
-		rt.log.Error(what+" failed, the connector cannot go on", attrs...)
-		rt.fail(fmt.Errorf("%s: %w", what, asFatal(err)))
-		return
-	}
-	d := max(wait.Next(), RetryAfter(err))
-	rt.board.Set(what, oneLine(err))
-	rt.log.Warn(what+" failed and will be tried again", "retry_in", d, "error", oneLine(err))
-	retry.Sleep(rt.stop, d)
-	rt.board.Set(what, "")
-}
-
-// runStream is the loop of a source that pushes.
-func (rt *SourceRuntime) runStream() {
-	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
-	for rt.stop.Err() == nil {
-		err := rt.called("Stream", func() error { return rt.stream.Stream(rt.stop, &Emitter{rt}) })
-		switch {
-		case rt.stop.Err() != nil:
-		case err == nil || errors.Is(err, io.EOF):
-			rt.log.Info("the source is finished")
-			rt.cancel(errStopped)
-		default:
-			rt.retryCall("Stream", err, wait)
-		}
-	}
-}
-
-// runCommits commits beside a stream.
-func (rt *SourceRuntime) runCommits() {
-	for {
-		select {
-		case <-rt.commits.Ready():
-			rt.commitReady()
-		case <-rt.stop.Done():
-			return
-		}
-	}
 }
 
 // drain waits for the loop to end and for everything accepted to be published, and
@@ -279,23 +212,29 @@ func (rt *SourceRuntime) drain(ctx context.Context) error {
 			rt.note(err) // with ctx ended, the drain deadline says it all
 		}
 	}
-	if rt.underWay() == "" {
-		rt.commitReady()
+	if rt.underWay() == "" { // or Commit would run beside Poll, or beside itself
+		rt.lastCommits(ctx)
 	}
-	return nil
+	return rt.closeCheckpoints()
 }
 
+// underWay names the call into the connector that has not returned, if there is one.
 func (rt *SourceRuntime) underWay() string {
-	if s := rt.calling.Load(); s != nil {
-		return *s
+	for _, call := range []*atomic.Pointer[string]{&rt.polling, &rt.committing} {
+		if s := call.Load(); s != nil {
+			return *s
+		}
 	}
 	return ""
 }
 
 func (rt *SourceRuntime) unsettled() string {
 	var left []string
-	if n := rt.commits.Pending(); n > 0 {
+	if n := rt.commits.Pending() + int(rt.unpublished.Load()); n > 0 {
 		left = append(left, fmt.Sprintf("%d records were not published, and not committed", n))
+	}
+	if n := rt.uncommitted.Load(); n > 0 {
+		left = append(left, fmt.Sprintf("%d offsets of published records were not committed", n))
 	}
 	if call := rt.underWay(); call != "" {
 		left = append(left, call+" has not returned")

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danube-messaging/danube-connect-go/internal/gate"
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
@@ -107,7 +108,7 @@ type Consumer struct {
 	inbox  *inbox
 	parts  map[string]*partition // by the topic on the wire; not changed once made
 
-	gate   gate
+	gate   gate.Gate       // shut while the consumer is paused
 	ctx    context.Context // ends with the consumer
 	cancel context.CancelCauseFunc
 
@@ -248,7 +249,7 @@ func (c *Consumer) Nack(ctx context.Context, m *Message, delay time.Duration, re
 // offset of a partition cannot while a lower one is not settled, and none can while
 // the consumer is paused.
 func (c *Consumer) Flush(ctx context.Context) error {
-	if c.gate.waiting() != nil {
+	if c.gate.Waiting() != nil {
 		return nil
 	}
 	for _, p := range c.parts {

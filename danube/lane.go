@@ -49,6 +49,7 @@ type lane struct {
 	sess     *session
 	requests uint64
 	watch    watchdog
+	stamps   stamper
 	msg      danubepb.StreamMessage
 	id       danubepb.MsgID
 	resp     danubepb.MessageResponse
@@ -63,6 +64,7 @@ func newLane(p *Producer, partition int32) *lane {
 		ended:  make(chan struct{}),
 		// Numbers of two runs of one producer do not meet: the high half is the time.
 		requests: uint64(time.Now().Unix()) << 32,
+		stamps:   stamper{on: p.cfg.Stamp},
 	}
 	if partition != NoPartition {
 		l.topic = partitionTopic(p.cfg.Topic, partition)
@@ -136,6 +138,7 @@ func (l *lane) publish(it pending) {
 	l.requests++
 	r := Receipt{Topic: l.topic, Partition: l.partition, RequestID: l.requests}
 	if err := l.prepare(it.m); err != nil {
+		l.requests-- // numbers are contiguous in the topic
 		it.done(r, err)
 		return
 	}
@@ -157,6 +160,9 @@ func (l *lane) publish(it pending) {
 		failed := failed("publish", l.topic, l.sess.at.dial, rpcSend, err)
 		switch v.class {
 		case classMessage:
+			if !r.Ambiguous {
+				l.requests--
+			}
 			it.done(r, failed)
 			return
 		case classFatal:
@@ -185,7 +191,7 @@ func (l *lane) prepare(m *Outgoing) error {
 	l.msg.Payload = m.Payload
 	l.msg.PublishTime = uint64(published.UnixMilli())
 	l.msg.ProducerName = l.name
-	l.msg.Attributes = m.Attributes
+	l.msg.Attributes = l.stamps.attributes(m, l.name, l.requests)
 	l.msg.RoutingKey = nil
 	if m.Key != "" {
 		l.msg.RoutingKey = &m.Key
@@ -195,7 +201,7 @@ func (l *lane) prepare(m *Outgoing) error {
 		l.msg.SchemaId, l.msg.SchemaVersion = &m.Schema.ID, &m.Schema.Version
 	}
 	// Most messages are far below the limit and need no exact count.
-	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(m.Attributes) > 0 {
+	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(l.msg.Attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
 		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
 			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge,

@@ -75,6 +75,9 @@ type Outgoing struct {
 	Key string
 	// PublishTime defaults to now; the wire carries milliseconds.
 	PublishTime time.Time
+	// Origin, if set, is sent as the attribute x-connect-source: where the message comes
+	// from, the same when it is published again after a crash.
+	Origin string
 	// Schema, if set, names the schema of this message in place of the producer's.
 	Schema *SchemaID
 }
@@ -94,3 +97,13 @@ type Receipt struct {
 	// that the message may be in the topic more than once.
 	Ambiguous bool
 }
+
+const (
+	// AttrStamp is the attribute of a stamp: producer/epoch/number, where the numbers
+	// of one producer and epoch are contiguous on each topic on the wire. A number that
+	// is missing is a message that was lost, one that comes twice a publish that was
+	// repeated.
+	AttrStamp = "x-connect-stamp"
+	// AttrSource is the attribute of an origin, see Outgoing.
+	AttrSource = "x-connect-source"
+)

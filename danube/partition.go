@@ -74,7 +74,7 @@ func (p *partition) run() {
 func (p *partition) sessions() error {
 	wait := p.c.client.backoff()
 	for {
-		if !p.c.gate.pass(p.c.ctx) {
+		if !p.c.gate.Pass(p.c.ctx) {
 			return nil
 		}
 		start := time.Now()
@@ -139,7 +139,7 @@ func (p *partition) session() (worked bool, err error) {
 	c.log.Info("danube: consumer ready", "topic", p.topic, "subscription", p.c.cfg.Subscription, "consumer", p.c.cfg.Name, "broker", string(at.dial))
 	p.startAcks(sess)
 	defer p.stopAcks()
-	if p.c.gate.waiting() != nil { // a Pause that came while there was no session
+	if p.c.gate.Waiting() != nil { // a Pause that came while there was no session
 		sess.cancel(errPaused)
 	}
 	p.report(Ready, nil)

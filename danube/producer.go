@@ -22,6 +22,8 @@ type ProducerConfig struct {
 	// Partitions is how many partitions the topic has, created where missing. 0 asks
 	// the broker, and creates a topic without partitions where it knows none.
 	Partitions int
+	// Stamp adds the attribute AttrStamp to each message.
+	Stamp bool
 	// MaxPending is how many messages one partition holds that are not answered for
 	// yet; Send and SendAsync wait for room. Default: 1024.
 	MaxPending int

@@ -3,11 +3,15 @@
 // has not acknowledged.
 package commit
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Flight is one emitted record on its way.
 type Flight[O any] struct {
 	Offset  O
+	at      time.Time // when it was settled, where there is a lag
 	settled bool
 	failed  bool
 	dropped bool
@@ -16,6 +20,7 @@ type Flight[O any] struct {
 // Tracker follows the flights of all source partitions. It is safe for concurrent
 // use.
 type Tracker[O any] struct {
+	lag     time.Duration
 	mu      sync.Mutex
 	queues  map[string]*queue[O]
 	order   []*queue[O] // in the order of first emission, so that takes are repeatable
@@ -30,9 +35,9 @@ type queue[O any] struct {
 	ready   int // settled flights from head on
 }
 
-// New returns an empty tracker.
-func New[O any]() *Tracker[O] {
-	return &Tracker[O]{queues: make(map[string]*queue[O]), wake: make(chan struct{}, 1)}
+// New returns an empty tracker. Take keeps what was settled less than lag ago.
+func New[O any](lag time.Duration) *Tracker[O] {
+	return &Tracker[O]{lag: lag, queues: make(map[string]*queue[O]), wake: make(chan struct{}, 1)}
 }
 
 // Add notes that a record is emitted; the order of calls is the order of commits.
@@ -66,6 +71,9 @@ func (t *Tracker[O]) Settle(partition string, f *Flight[O]) {
 		return
 	}
 	f.settled = true
+	if t.lag > 0 {
+		f.at = time.Now()
+	}
 	t.pending--
 	q := t.queues[partition]
 	before := q.ready
@@ -93,33 +101,51 @@ func (t *Tracker[O]) Fail(f *Flight[O]) {
 }
 
 // Take returns the offsets that may be committed and were not taken before, those
-// of one source partition together and in order.
-func (t *Tracker[O]) Take() []O {
+// of one source partition together and in order, and how long it takes until there
+// are more without anything happening, 0 when there are none to wait for.
+func (t *Tracker[O]) Take() (offsets []O, next time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ready == 0 {
-		return nil
+		return nil, 0
 	}
-	offsets := make([]O, 0, t.ready)
+	var old time.Time // what was settled after this stays
+	if t.lag > 0 {
+		old = time.Now().Add(-t.lag)
+	}
+	offsets = make([]O, 0, t.ready)
 	for _, q := range t.order {
+		n := 0
 		for _, f := range q.flights[q.head : q.head+q.ready] {
+			if t.lag > 0 && f.at.After(old) {
+				if wait := f.at.Sub(old); next == 0 || wait < next {
+					next = wait
+				}
+				break
+			}
 			if !f.dropped {
 				offsets = append(offsets, f.Offset)
 			}
+			n++
 		}
-		clear(q.flights[q.head : q.head+q.ready])
-		q.head += q.ready
-		q.ready = 0
-		if q.head == len(q.flights) {
-			q.flights, q.head = q.flights[:0], 0
-		} else if q.head > 256 && q.head > len(q.flights)/2 {
-			n := copy(q.flights, q.flights[q.head:])
-			clear(q.flights[n:])
-			q.flights, q.head = q.flights[:n], 0
-		}
+		q.remove(n)
+		t.ready -= n
 	}
-	t.ready = 0
-	return offsets
+	return offsets, next
+}
+
+// remove lets go of the first n flights, all settled.
+func (q *queue[O]) remove(n int) {
+	clear(q.flights[q.head : q.head+n])
+	q.head += n
+	q.ready -= n
+	if q.head == len(q.flights) {
+		q.flights, q.head = q.flights[:0], 0
+	} else if q.head > 256 && q.head > len(q.flights)/2 {
+		left := copy(q.flights, q.flights[q.head:])
+		clear(q.flights[left:])
+		q.flights, q.head = q.flights[:left], 0
+	}
 }
 
 // Ready receives a token when there may be something to take.

@@ -50,9 +50,9 @@ func Listen(host string, port int, asked bool, log *slog.Logger) (net.Listener, 
 }
 
 // Serve starts to serve on l.
-func Serve(l net.Listener, b *Board, g prometheus.Gatherer, log *slog.Logger) *Server {
+func Serve(l net.Listener, b *Board, g prometheus.Gatherer, actions map[string]func(), log *slog.Logger) *Server {
 	s := &Server{
-		http: &http.Server{Handler: Handler(b, g), ReadHeaderTimeout: 10 * time.Second},
+		http: &http.Server{Handler: Handler(b, g, actions), ReadHeaderTimeout: 10 * time.Second},
 		addr: l.Addr(),
 		done: make(chan struct{}),
 	}
@@ -78,9 +78,16 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// Handler answers for a board and a registry.
-func Handler(b *Board, g prometheus.Gatherer) http.Handler {
+// Handler answers for a board and a registry, and carries out actions, by name, when
+// they are posted to.
+func Handler(b *Board, g prometheus.Gatherer, actions map[string]func()) http.Handler {
 	mux := http.NewServeMux()
+	for name, do := range actions {
+		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, _ *http.Request) {
+			do()
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		reasons := map[string]string{}

@@ -1,0 +1,130 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/internal/metrics"
+	"github.com/danube-messaging/danube-connect-go/internal/retry"
+)
+
+const (
+	// commitBudget is how long a failing Commit is tried again where MAX_RETRIES does
+	// not say how often.
+	commitBudget = 30 * time.Second
+	// saveEvery is the least time between two saves of checkpoints, which wait for the
+	// disk: what is not saved yet is published again after a crash, no more.
+	saveEvery = 100 * time.Millisecond
+)
+
+// commitState belongs to the one goroutine that commits: the loop that polls, the one
+// beside a stream, and at the end the drain.
+type commitState struct {
+	failed  bool      // nothing is committed behind what could not be
+	saved   time.Time // when the last time was
+	pending []Offset  // taken, and not committed yet
+}
+
+// commitReady saves and commits what may be, and returns when to come back, 0 when
+// only a settled record can bring more. At the end of a run, last is set.
+func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.Duration) {
+	c := &rt.commitState
+	if c.failed {
+		return 0
+	}
+	if rt.store != nil && !last {
+		if left := saveEvery - time.Since(c.saved); left > 0 {
+			return left
+		}
+	}
+	ready, next := rt.commits.Take()
+	for _, o := range ready {
+		if !o.IsZero() {
+			c.pending = append(c.pending, o)
+		}
+	}
+	if len(c.pending) == 0 {
+		return next
+	}
+	offsets := c.pending
+	c.pending = nil // the connector may keep them
+	committer, wanted := capability[Committer](rt.connector)
+	var err error
+	if rt.store != nil {
+		err = rt.insist(ctx, "Save", func() error { return rt.store.Save(ctx, newest(offsets)) })
+	}
+	if err == nil && wanted {
+		err = rt.insist(ctx, "Commit", func() error { return committer.Commit(ctx, offsets) })
+	}
+	c.saved = time.Now()
+	switch {
+	case err == nil:
+	case ctx.Err() != nil: // no time is left: they are published and not committed
+		c.failed = true
+		rt.uncommitted.Store(int64(len(offsets)))
+	default:
+		c.failed = true
+		rt.fail(fmt.Errorf("commit of %d offsets up to %v: %w", len(offsets), offsets[len(offsets)-1], err))
+	}
+	return next
+}
+
+// insist calls f until it succeeds, or will not.
+func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error) error {
+	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
+	start := time.Now()
+	for n := 1; ; n++ {
+		rt.committing.Store(&what)
+		err := protect(f)
+		rt.committing.Store(nil)
+		if err == nil {
+			return nil
+		}
+		rt.general.Failed(metrics.ErrCommit)
+		pause := max(wait.Next(), RetryAfter(err))
+		spent := time.Since(start)+pause > commitBudget
+		if rt.cfg.MaxRetries != nil {
+			spent = n > *rt.cfg.MaxRetries
+		}
+		if isPanic(err) || KindOf(err) != KindRetryable || spent || !retry.Sleep(ctx, pause) {
+			return fmt.Errorf("%s, attempt %d: %w", what, n, asFatal(err))
+		}
+		rt.log.Warn(what+" failed and is tried again", "attempt", n, "error", oneLine(err))
+	}
+}
+
+// runCommits commits beside a stream.
+func (rt *SourceRuntime) runCommits() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-rt.commits.Ready():
+		case <-timer.C:
+		case <-rt.stop.Done():
+			return
+		}
+		if next := rt.commitReady(rt.work, false); next > 0 {
+			timer.Reset(next)
+		}
+	}
+}
+
+// lastCommits commits what is left at the end of a run, waiting for what commit_lag
+// keeps back. What was published counts also when the drain deadline has passed, so
+// a moment is left for it.
+func (rt *SourceRuntime) lastCommits(ctx context.Context) {
+	for {
+		late := ctx
+		if ctx.Err() != nil {
+			c, cancel := context.WithTimeout(rt.forced, noticeTime)
+			defer cancel()
+			late = c
+		}
+		next := rt.commitReady(late, true)
+		if next == 0 || !retry.Sleep(ctx, next) {
+			return
+		}
+	}
+}
