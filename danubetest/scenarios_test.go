@@ -456,4 +456,78 @@ var scenarios = []struct {
 		"CLOSE CLOSE",
 		`lookup: NotFound "Unable to find the requested topic"`,
 	}},
+
+	{"ack timeout (slow)", func(l *lab) {
+		p := l.ready(l.topic("timeout"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		start := time.Now()
+		p.send("0", "1")
+		l.log("%v", c.offsets(2))
+		c.ack(1)
+		p.send("2")
+		l.log("%v", c.offsets(1))
+		c.ack(2)
+		time.Sleep(20 * time.Second)
+		p.send("3") // the real broker does nothing more on a topic where nothing happens
+		l.log("%v", c.offsets(1))
+		l.log("%v", c.offsets(1))
+		took := time.Since(start)
+		l.log("after 31 s to 32.5 s: %t", took >= 31*time.Second && took < 32500*time.Millisecond)
+	}, []string{"[0 1]", "[2]", "[3]", "[0]", "after 31 s to 32.5 s: true"}},
+
+	{"six deliveries, then blocked (slow)", func(l *lab) {
+		p := l.ready(l.topic("poison"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send("0")
+		start := time.Now()
+		for range 6 {
+			o := c.offsets(1)
+			l.log("%v after %d s", o, time.Since(start)/time.Second)
+			start = time.Now()
+			c.nack(0, 0)
+		}
+		p.send("1")
+		l.log("then %q", l.within(c))
+		c = l.open(p.topic, "s", "c", exclusive)
+		l.log("and on a new stream %q", l.within(c))
+	}, []string{
+		"[0] after 0 s", "[0] after 1 s", "[0] after 2 s", "[0] after 4 s", "[0] after 8 s", "[0] after 16 s",
+		`then ""`, `and on a new stream ""`,
+	}},
+
+	{"lost streams count as deliveries", func(l *lab) {
+		p := l.ready(l.topic("burn"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send("0")
+		for range 5 {
+			c.offsets(1)
+			c = l.open(p.topic, "s", "c", exclusive) // takes over
+		}
+		l.log("%v", c.offsets(1))
+		c.nack(0, 0)
+		p.send("1")
+		l.log("then %q", l.within(c))
+	}, []string{"[0]", `then ""`}},
+
+	{"unknown dispatch strategy", func(l *lab) {
+		_, err := l.producers.CreateProducer(l.t.Context(), &pb.ProducerRequest{TopicName: l.topic("strategy"), ProducerName: "p", DispatchStrategy: 9})
+		l.status("on creation", err)
+		p := l.ready(l.topic("strategy2"))
+		_, err = l.producers.CreateProducer(l.t.Context(), &pb.ProducerRequest{TopicName: p.topic, ProducerName: "q", DispatchStrategy: 9})
+		l.status("later", err)
+	}, []string{`on creation: InvalidArgument "Dispatch strategy is missing"`, "later: OK"}},
+
+	{"a window of acks in any order", func(l *lab) {
+		p := l.ready(l.topic("anyorder"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send(numbers(0, 30)...)
+		got := c.offsets(10)
+		for i := range 20 {
+			c.ack(got[len(got)-10+(i*7)%10])
+			if i%10 == 9 {
+				got = append(got, c.offsets(10)...)
+			}
+		}
+		l.log("%v", got)
+	}, []string{"[0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29]"}},
 }
