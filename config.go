@@ -135,6 +135,14 @@ type Config struct {
 	// host can stop the connector from working.
 	// admin_endpoints in [processing], ADMIN_ENDPOINTS. Default: false.
 	AdminEndpoints bool
+	// HealthInterval is the time between two calls of a connector's HealthCheck.
+	// health_check_interval_ms in [processing], HEALTH_CHECK_INTERVAL_MS. Default: 30 s.
+	HealthInterval time.Duration
+	// HealthThreshold is how many of them must fail in a row to make the connector not
+	// ready.
+	// health_check_failure_threshold in [processing], HEALTH_CHECK_FAILURE_THRESHOLD.
+	// Default: 1.
+	HealthThreshold int
 	// LogLevel is the lowest level that is logged.
 	// log_level in [processing], LOG_LEVEL, RUST_LOG: trace, debug, info, warn,
 	// error or off. RUST_LOG wins, as with the Rust connectors, and takes these words
@@ -165,6 +173,8 @@ func DefaultConfig() Config {
 		Stamps:           true,
 		MetricsAddr:      "0.0.0.0",
 		MetricsPort:      9090,
+		HealthInterval:   30 * time.Second,
+		HealthThreshold:  1,
 		LogLevel:         slog.LevelInfo,
 	}
 }

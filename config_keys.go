@@ -40,6 +40,9 @@ type configKeys struct {
 	AdminEndpoints bool   `toml:"admin_endpoints" env:"ADMIN_ENDPOINTS"`
 	LogLevel       string `toml:"log_level" env:"LOG_LEVEL"`
 
+	HealthIntervalMs int64 `toml:"health_check_interval_ms" env:"HEALTH_CHECK_INTERVAL_MS"`
+	HealthThreshold  int   `toml:"health_check_failure_threshold" env:"HEALTH_CHECK_FAILURE_THRESHOLD"`
+
 	DeadLetterTopic string `toml:"dead_letter_topic" env:"DEAD_LETTER_TOPIC"`
 	DeadLetterFile  string `toml:"dead_letter_file" env:"DEAD_LETTER_FILE"`
 	CheckpointFile  string `toml:"checkpoint_file" env:"CHECKPOINT_FILE"`
@@ -53,6 +56,7 @@ var configTables = map[string][]string{
 		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
 		"on_error", "ordering", "concurrency", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
 		"metrics_addr", "metrics_port", "admin_endpoints", "log_level",
+		"health_check_interval_ms", "health_check_failure_threshold",
 	},
 }
 
@@ -94,6 +98,8 @@ func (c Config) keys() configKeys {
 		MetricsAddr:      c.MetricsAddr,
 		MetricsPort:      c.MetricsPort,
 		AdminEndpoints:   c.AdminEndpoints,
+		HealthIntervalMs: c.HealthInterval.Milliseconds(),
+		HealthThreshold:  c.HealthThreshold,
 		LogLevel:         levelName(c.LogLevel),
 		DeadLetterTopic:  c.DeadLetterTopic,
 		DeadLetterFile:   c.DeadLetterFile,
@@ -123,6 +129,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	c.MetricsAddr = k.MetricsAddr
 	c.MetricsPort = k.MetricsPort
 	c.AdminEndpoints = k.AdminEndpoints
+	c.HealthThreshold = k.HealthThreshold
 
 	duration := func(dst *time.Duration, key string, ms int64) {
 		if ms < 0 || ms > math.MaxInt32 { // which is 24 days, and keeps sums from overflowing
@@ -137,6 +144,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	duration(&c.PollInterval, "poll_interval_ms", k.PollIntervalMs)
 	duration(&c.DrainTimeout, "drain_timeout_ms", k.DrainTimeoutMs)
 	duration(&c.AckTimeout, "ack_timeout_ms", k.AckTimeoutMs)
+	duration(&c.HealthInterval, "health_check_interval_ms", k.HealthIntervalMs)
 	duration(&c.CommitLag, "commit_lag_ms", k.CommitLagMs)
 
 	parsed(&c.SubscriptionType, "subscription_type", k.SubscriptionType, parseSubscriptionType, expectedSubscriptionTypes, report)

@@ -83,6 +83,8 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"dead_letter_topic", "DEAD_LETTER_TOPIC", "/default/d", func(c Config) any { return c.DeadLetterTopic }, "/default/d"},
 		{"dead_letter_file", "DEAD_LETTER_FILE", "d.jsonl", func(c Config) any { return c.DeadLetterFile }, "d.jsonl"},
 		{"checkpoint_file", "CHECKPOINT_FILE", "c", func(c Config) any { return c.CheckpointFile }, "c"},
+		{"health_check_interval_ms", "HEALTH_CHECK_INTERVAL_MS", "7", func(c Config) any { return c.HealthInterval }, 7 * time.Millisecond},
+		{"health_check_failure_threshold", "HEALTH_CHECK_FAILURE_THRESHOLD", "7", func(c Config) any { return c.HealthThreshold }, 7},
 		{"admin_endpoints", "ADMIN_ENDPOINTS", "true", func(c Config) any { return c.AdminEndpoints }, true},
 		{"metrics_addr", "METRICS_ADDR", "::1", func(c Config) any { return c.MetricsAddr }, "::1"},
 		{"metrics_port", "METRICS_PORT", "0", func(c Config) any { return c.MetricsPort }, 0},

@@ -103,8 +103,10 @@ type Resumer interface {
 // HealthChecker is implemented by connectors that can tell whether the external
 // system can be used.
 type HealthChecker interface {
-	// HealthCheck is called every 30 s, concurrently with everything else, with 10 s
-	// to answer. An error makes the connector not ready until the next nil.
+	// HealthCheck is called every health_check_interval_ms, 30 s by default, concurrently
+	// with everything else, with 10 s to answer. health_check_failure_threshold errors
+	// in a row, one by default, make the connector not ready until the next nil. A sink
+	// asks it, too, before it gives a record up: see on_error.
 	HealthCheck(ctx context.Context) error
 }
 

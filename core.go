@@ -123,6 +123,11 @@ func (k *core) configure(source bool) (found []string, err error) {
 		}
 	}
 	if k.opts.config != nil {
+		if l := k.opts.load; len(l.Settings) > 0 || l.File != "" || l.LookupEnv != nil {
+			problems = append(problems, &ConfigError{Key: "WithConfig", Source: "code",
+				Problem: "nothing is loaded with it, so WithSettings, WithConfigFile and WithLookupEnv would have no effect",
+				Hint:    "use WithConfigChange in place of WithConfig, or fill the settings in code"})
+		}
 		k.cfg = *k.opts.config
 		change(&k.cfg)
 		problems = append(problems, k.cfg.validate(role, ownTopics)...)

@@ -27,8 +27,7 @@ func (s *Setup) Config() Config { return s.core.cfg }
 
 // Settings decodes a table of the configuration file that was not declared with
 // [WithSettings], strictly: unknown keys and values of the wrong type are errors.
-// dst is a pointer to a struct with toml tags; env tags are for declared settings
-// only. A table that nobody has read when Initialize returns is an error.
+// dst is a pointer to a struct with toml and env tags. A table that nobody has read when Initialize returns is an error.
 func (s *Setup) Settings(table string, dst any) error {
 	return s.core.cfg.decodeSettings(table, dst)
 }

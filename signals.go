@@ -47,10 +47,8 @@ func (k *core) signalled(s os.Signal, again bool) {
 	k.cancel(errStopped)
 }
 
-const (
-	healthEvery   = 30 * time.Second
-	healthTimeout = 10 * time.Second
-)
+// healthTimeout is what one HealthCheck gets.
+const healthTimeout = 10 * time.Second
 
 // healthChecks asks a connector that can tell whether its external system is there.
 func (k *core) healthChecks() (stop func()) {
@@ -60,7 +58,8 @@ func (k *core) healthChecks() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(k.stop)
 	go func() {
-		t := time.NewTicker(healthEvery)
+		failures := 0
+		t := time.NewTicker(k.cfg.HealthInterval)
 		defer t.Stop()
 		for {
 			call, end := context.WithTimeout(ctx, healthTimeout)
@@ -70,11 +69,13 @@ func (k *core) healthChecks() (stop func()) {
 				return
 			}
 			reason := ""
-			if err != nil {
+			if err == nil {
+				failures = 0
+			} else if failures++; failures >= k.cfg.HealthThreshold {
 				reason = oneLine(err)
 			}
 			if k.board.Set("health check", reason) {
-				if err != nil {
+				if reason != "" {
 					k.log.Warn("the connector's health check fails", "error", reason)
 				} else {
 					k.log.Info("the connector's health check is good again")
