@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
@@ -22,6 +21,8 @@ type Client struct {
 	log    *slog.Logger
 	seeds  []endpoint
 	router router
+
+	security security
 
 	mu     sync.Mutex
 	conns  map[endpoint]*grpc.ClientConn
@@ -36,15 +37,18 @@ type closer interface {
 
 // Open checks the configuration and returns a client. It dials nothing yet, so a
 // cluster that is not there shows when a producer or a consumer is opened.
-func Open(cfg Config) (*Client, error) {
+func Open(cfg Config) (*Client, error) { return open(cfg, "the seeds") }
+
+func open(cfg Config, what string) (*Client, error) {
 	cfg, seeds, err := cfg.withDefaults()
-	if err != nil {
+	security, securityErr := newSecurity(cfg, what)
+	if err := errors.Join(err, securityErr); err != nil {
 		return nil, err
 	}
 	c := &Client{
 		cfg:   cfg,
 		log:   cfg.Logger,
-		seeds: seeds,
+		seeds: seeds, security: security,
 		conns: make(map[endpoint]*grpc.ClientConn),
 		open:  make(map[closer]struct{}),
 	}
@@ -145,7 +149,6 @@ func (c *Client) conn(e endpoint) (*grpc.ClientConn, error) {
 		return conn, nil
 	}
 	opts := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDisableRetry(), // this client retries, and knows what may be
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
@@ -160,7 +163,8 @@ func (c *Client) conn(e endpoint) (*grpc.ClientConn, error) {
 		}),
 		grpc.WithUserAgent("danube-connect-go"),
 	}
-	conn, err := grpc.NewClient("passthrough:///"+string(e), append(opts, c.cfg.DialOptions...)...)
+	opts = append(append(opts, c.security.opts...), c.cfg.DialOptions...)
+	conn, err := grpc.NewClient("passthrough:///"+string(e), opts...)
 	if err != nil {
 		return nil, &Error{Op: "dial", Broker: string(e), Reason: ErrInvalid, Err: err}
 	}

@@ -15,10 +15,19 @@ import (
 // Config is what a Client needs. The zero value of every field but Seeds means
 // its default.
 type Config struct {
-	// Seeds are addresses of brokers to ask who owns a topic: "http://host:6650" or
-	// "host:6650". One is enough while it lives; with several, the death of one does
-	// not keep the client from finding a topic's new owner.
+	// Seeds are addresses of brokers to ask who owns a topic: "https://host:6650" with
+	// TLS, "http://host:6650" or "host:6650" without; all of them one or the other. One
+	// is enough while it lives; with several, the death of one does not keep the client
+	// from finding a topic's new owner.
 	Seeds []string
+	// TLS says whom to trust, and who the client is, where the seeds are https.
+	// Default: the system's certificate authorities, and no certificate.
+	TLS TLSConfig
+	// Token says who the client is, where the brokers want to know. Default: none.
+	Token Token
+	// AllowInsecureToken sends the token to http seeds as well, where everybody on the
+	// way can read it and use it: for tests, or where something else encrypts the way.
+	AllowInsecureToken bool
 	// Logger gets one line for each session that starts, ends or cannot be had.
 	// Default: slog.Default().
 	Logger *slog.Logger
@@ -110,11 +119,9 @@ func parseEndpoint(s string) (endpoint, error) {
 			return "", invalid("address of a broker: %w; want http://host:port", err)
 		}
 		switch u.Scheme {
-		case "http":
-		case "https":
-			return "", invalid("address %q: TLS is not supported yet; use http://host:port", u.Redacted())
+		case "http", "https":
 		default:
-			return "", invalid("address %q: scheme %q; want http://host:port", u.Redacted(), u.Scheme)
+			return "", invalid("address %q: scheme %q; want http://host:port or https://host:port", u.Redacted(), u.Scheme)
 		}
 		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return "", invalid("address %q: only http://host:port is understood", u.Redacted())

@@ -137,6 +137,9 @@ func judge(op rpc, err error) verdict {
 	case codes.OK:
 		return verdict{}
 	case codes.Unauthenticated:
+		if tokenMayChange(err) {
+			return verdict{class: classTransient, reason: ErrAuth}
+		}
 		return verdict{class: classFatal, reason: ErrAuth}
 	case codes.Unimplemented:
 		return verdict{class: classFatal, reason: ErrInvalid}
@@ -171,6 +174,9 @@ func judge(op rpc, err error) verdict {
 		}
 		return verdict{class: classSession} // two clients created the topic at once
 	case codes.FailedPrecondition:
+		if has("JWT support is not enabled") {
+			return verdict{class: classFatal, reason: ErrAuth}
+		}
 		return verdict{class: classFatal, reason: ErrConflict}
 	case codes.PermissionDenied:
 		return judgePermission(op, has)

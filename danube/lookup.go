@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -57,7 +57,7 @@ func (r *router) lookup(ctx context.Context, topic string) (target, error) {
 			return status.Error(codes.Unavailable, "the broker answered that the lookup failed")
 		}
 		dial, err := parseEndpoint(resp.GetConnectUrl())
-		if err != nil {
+		if err := errors.Join(err, r.client.security.admits(resp.GetConnectUrl())); err != nil {
 			return err
 		}
 		at = target{dial: dial.reachable(seed), broker: resp.GetBrokerUrl(), proxy: resp.GetProxy()}
@@ -82,30 +82,8 @@ func (r *router) partitions(ctx context.Context, topic string) (parts []int32, e
 
 // eachSeed asks one seed after the other until one answers.
 func (r *router) eachSeed(ctx context.Context, op, topic string, ask func(context.Context, endpoint, danubepb.DiscoveryClient) error) error {
-	seeds := r.client.seeds
-	start := int(r.next.Add(1) - 1)
-	var last *Error
-	for i := range seeds {
-		seed := seeds[(start+i)%len(seeds)]
-		conn, err := r.client.conn(seed)
-		if err != nil {
-			return err
-		}
-		// Our own backoff decides when to try. Only a connection that has failed: in one
-		// that is being set up this races with gRPC itself (1.85).
-		if conn.GetState() == connectivity.TransientFailure {
-			conn.ResetConnectBackoff()
-		}
-		call, cancel := context.WithTimeout(ctx, r.client.cfg.Timeouts.Control)
-		err = ask(call, seed, danubepb.NewDiscoveryClient(conn))
-		cancel()
-		if err == nil || errors.Is(err, errUnknownTopic) {
-			return err
-		}
-		last = failed(op, topic, seed, rpcLookup, err)
-		if ownContext(ctx, err) || last.class == classFatal {
-			break
-		}
-	}
-	return last
+	read := func(err error) verdict { return judge(rpcLookup, err) }
+	return r.client.anySeed(ctx, op, topic, read, func(ctx context.Context, seed endpoint, conn *grpc.ClientConn) error {
+		return ask(ctx, seed, danubepb.NewDiscoveryClient(conn))
+	})
 }
