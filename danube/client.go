@@ -23,6 +23,7 @@ type Client struct {
 	router router
 
 	security security
+	schemas  Schemas
 
 	mu     sync.Mutex
 	conns  map[endpoint]*grpc.ClientConn
@@ -52,7 +53,7 @@ func open(cfg Config, what string) (*Client, error) {
 		conns: make(map[endpoint]*grpc.ClientConn),
 		open:  make(map[closer]struct{}),
 	}
-	c.router.client = c
+	c.router.client, c.schemas.client = c, c
 	return c, nil
 }
 

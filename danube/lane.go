@@ -49,6 +49,8 @@ type lane struct {
 	sess     *session
 	requests uint64
 	watch    watchdog
+	schema   *SchemaID // the session's; nil for none
+	override *SchemaID // the message's
 	stamps   stamper
 	msg      danubepb.StreamMessage
 	id       danubepb.MsgID
@@ -196,10 +198,7 @@ func (l *lane) prepare(m *Outgoing) error {
 	if m.Key != "" {
 		l.msg.RoutingKey = &m.Key
 	}
-	l.msg.SchemaId, l.msg.SchemaVersion = nil, nil
-	if m.Schema != nil {
-		l.msg.SchemaId, l.msg.SchemaVersion = &m.Schema.ID, &m.Schema.Version
-	}
+	l.override = m.Schema
 	// Most messages are far below the limit and need no exact count.
 	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(l.msg.Attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
@@ -214,6 +213,7 @@ func (l *lane) prepare(m *Outgoing) error {
 var sendOptions = []grpc.CallOption{grpc.StaticMethod()}
 
 func (l *lane) send() error {
+	l.stamp()
 	l.id.ProducerId = l.sess.id
 	l.id.BrokerAddr = l.sess.at.broker
 	// The session's context is not the call's: a session that ends while a send is
@@ -275,12 +275,16 @@ func (l *lane) createProducer() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.resolveSchema(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(at.context(l.ctx), c.cfg.Timeouts.Control)
 	defer cancel()
 	resp, err := danubepb.NewProducerServiceClient(conn).CreateProducer(ctx, &danubepb.ProducerRequest{
 		ProducerName:     l.name,
 		TopicName:        l.topic,
 		DispatchStrategy: l.p.cfg.Dispatch.wire(),
+		SchemaRef:        l.p.cfg.Schema.wire(),
 	})
 	if err != nil {
 		return nil, failed("create producer", l.topic, at.dial, rpcCreateProducer, err)

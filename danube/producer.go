@@ -24,6 +24,9 @@ type ProducerConfig struct {
 	Partitions int
 	// Stamp adds the attribute AttrStamp to each message.
 	Stamp bool
+	// Schema is what the messages are written with; an Outgoing may name another. The
+	// topic takes the subject of its first producer that names one. Default: none.
+	Schema SchemaRef
 	// MaxPending is how many messages one partition holds that are not answered for
 	// yet; Send and SendAsync wait for room. Default: 1024.
 	MaxPending int
@@ -36,7 +39,7 @@ type ProducerConfig struct {
 }
 
 func (c ProducerConfig) withDefaults() (ProducerConfig, error) {
-	errs := []error{checkTopic(c.Topic), checkName("producer name", c.Name)}
+	errs := []error{checkTopic(c.Topic), checkName("producer name", c.Name), c.Schema.check()}
 	if c.Partitions < 0 {
 		errs = append(errs, invalid("producer of %s: %d partitions", c.Topic, c.Partitions))
 	}
