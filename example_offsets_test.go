@@ -4,29 +4,36 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	connect "github.com/danube-messaging/danube-connect-go"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
-// logSource publishes a list of lines, and remembers how far it got.
+// logSource publishes a list of lines.
 type logSource struct {
-	lines []string
-	next  int64             // the line to read next
-	saved map[string]string // stands for a file or a table that outlives the process
+	lines     []string
+	next      int64 // the line to read next
+	committed connect.Offset
 }
 
-// Initialize goes on where the last run has stopped.
-func (s *logSource) Initialize(context.Context, *connect.Setup) error {
-	if text, ok := s.saved["app.log"]; ok {
-		_, err := fmt.Sscan(text, &s.next)
-		return connect.Fatal(err)
+// Initialize opens what the source needs.
+func (s *logSource) Initialize(context.Context, *connect.Setup) error { return nil }
+
+// Resume goes on where the last run has stopped. At the first start there are no
+// offsets.
+func (s *logSource) Resume(_ context.Context, offsets []connect.Offset) (err error) {
+	for _, o := range offsets {
+		if o.Partition == "app.log" {
+			s.next, err = o.Int()
+		}
 	}
-	return nil
+	return err
 }
 
-// Poll returns the next line with the position behind it. Lines that are not worth
-// publishing advance the position all the same.
+// Poll returns the next line with the position behind it. A line that is not worth
+// publishing advances the position all the same.
 func (s *logSource) Poll(context.Context) ([]*connect.SourceRecord, error) {
 	if s.next == int64(len(s.lines)) {
 		return nil, io.EOF
@@ -40,19 +47,20 @@ func (s *logSource) Poll(context.Context) ([]*connect.SourceRecord, error) {
 	return []*connect.SourceRecord{connect.FromString("", line).WithOffset(position)}, nil
 }
 
-// Commit saves the position: everything up to it is with the broker.
+// Commit is told what the broker has; the runtime has saved it already.
 func (s *logSource) Commit(_ context.Context, offsets []connect.Offset) error {
-	for _, o := range offsets {
-		s.saved[o.Partition] = o.Value
-	}
+	s.committed = offsets[len(offsets)-1]
 	return nil
 }
 
 // Shutdown closes what Initialize has opened.
-func (s *logSource) Shutdown(context.Context) error { return nil }
+func (s *logSource) Shutdown(context.Context) error {
+	fmt.Println("committed up to", s.committed)
+	return nil
+}
 
-// A source with a position of its own, which Commit saves once the broker has the
-// records: a second run goes on where the first one ended.
+// A source with positions of its own, which the runtime keeps in a file once the
+// broker has the records: a second run goes on where the first one ended.
 func Example_sourceWithOffsets() {
 	broker, err := danubetest.New()
 	if err != nil {
@@ -60,22 +68,32 @@ func Example_sourceWithOffsets() {
 		return
 	}
 	defer broker.Close()
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
 
-	saved := map[string]string{}
+	checkpoint := connect.WithConfigChange(func(c *connect.Config) {
+		c.CheckpointFile = filepath.Join(dir, "app.checkpoint")
+	})
 	for _, lines := range [][]string{{"started", ""}, {"started", "", "stopped"}} {
-		source, err := connect.NewSourceRuntime(&logSource{lines: lines, saved: saved}, configFor(broker, "/default/log", "")...)
+		source, err := connect.NewSourceRuntime(&logSource{lines: lines}, append(configFor(broker, "/default/log", ""), checkpoint)...)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println("finished:", source.Run(context.Background()), "saved:", saved["app.log"])
+		fmt.Println("finished:", source.Run(context.Background()))
 	}
 	for _, m := range broker.Messages("/default/log") {
 		fmt.Printf("%s\n", m.Payload)
 	}
 	// Output:
-	// finished: <nil> saved: 2
-	// finished: <nil> saved: 3
+	// committed up to app.log@2
+	// finished: <nil>
+	// committed up to app.log@3
+	// finished: <nil>
 	// started
 	// stopped
 }
