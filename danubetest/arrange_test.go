@@ -1,6 +1,7 @@
 package danubetest_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,9 @@ func TestArrange(t *testing.T) {
 		want(t, "type", info(t, b).Type, danubetest.Shared)
 		if _, err := b.Publish(topic, nil, danubetest.PubOpts{}, danubetest.PubOpts{}); err == nil {
 			t.Error("two PubOpts")
+		}
+		if err := b.CreateTopic(topic, danubetest.TopicConfig{Partitions: 1}); err == nil || !strings.Contains(err.Error(), "already exists") {
+			t.Errorf("partitions of a plain topic: %v", err)
 		}
 		if _, err := b.PublishN("nonsense", 1, func(int) []byte { return nil }); err == nil {
 			t.Error("published to nonsense")

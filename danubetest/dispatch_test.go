@@ -3,6 +3,7 @@ package danubetest_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,10 @@ func TestBlock(t *testing.T) {
 		i := info(t, b)
 		want(t, "blocked, exhausted, pending, in flight", []any{i.Blocked, i.Exhausted, i.Pending, i.InFlight}, []any{true, 1, 2, 1})
 		c.ack(0) // is not waited for any more
+		c.nack(0, 0)
+		if d := b.Dump(); !strings.Contains(d, "0 is exhausted after 2 attempts") || !strings.Contains(d, "BLOCKED") {
+			t.Error(d)
+		}
 		c.ack(1)
 		c.quiet(time.Hour)
 		want(t, "acked", info(t, b).Acked, 1)

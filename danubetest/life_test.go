@@ -45,10 +45,8 @@ func stopAndStart(t *testing.T, opts ...danubetest.Option) {
 	}
 
 	// The same connection comes back by itself.
-	for status.Code(p.trySend("x")) == codes.Unavailable {
-		time.Sleep(10 * time.Millisecond)
-	}
-	wantStatus(t, p.trySend("x"), codes.NotFound, "The producer with id")
+	_, err = s.producers.SendMessage(t.Context(), p.message("x"), grpc.WaitForReady(true))
+	wantStatus(t, err, codes.NotFound, "The producer with id")
 	_, err = s.consumers.Ack(t.Context(), &pb.AckRequest{MsgId: c.msgID(1), SubscriptionName: sub})
 	must(t, err)
 	want(t, "health", []any{s.check(asProd, p.id), s.check(asCons, c.id)}, []any{closed, closed})
@@ -60,10 +58,7 @@ func stopAndStart(t *testing.T, opts ...danubetest.Option) {
 	want(t, "acked, cursor, attempts", []any{i.Acked, i.Cursor, b.Messages(topic)[1].Deliveries[1].Attempt}, []any{5, 4, 1})
 
 	// Waiting on an empty stream works after a restart too.
-	go func() {
-		time.Sleep(50 * time.Millisecond)
-		p.trySend("f")
-	}()
+	go p.trySend("f")
 	want(t, "payload", string(c.next().GetPayload()), "f")
 
 	must(t, b.Close())
@@ -141,6 +136,12 @@ func TestDroppedStreamLeavesItsMessages(t *testing.T) {
 		c.receive()
 		want(t, "again", c.offsets(1), []int{0})
 	})
+}
+
+func TestDropStreamsNonsense(t *testing.T) {
+	tb := new(fakeTB)
+	tb.run(func(tb danubetest.TB) { danubetest.Run(tb).DropStreams(0) })
+	want(t, "failures", tb.fatal, []string{"danubetest: drop streams: end 0 is unknown"})
 }
 
 func TestCloseClient(t *testing.T) {

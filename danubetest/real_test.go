@@ -62,21 +62,30 @@ func (l *lab) status(what string, err error) {
 	}
 }
 
-// ready creates a topic by creating a producer, again and again until the topic is there.
-func (l *lab) ready(topic string) *producer {
-	l.t.Helper()
+// sleep waits: no time at all in a bubble, but a real broker tells nobody when it has
+// done something.
+func (l *lab) sleep(d time.Duration) { time.Sleep(d) }
+
+// until waits until something is true, for ten seconds at most.
+func (l *lab) until(true func() bool) {
 	for range 100 {
-		p, err := l.tryProducer(topic, "p")
-		if err == nil {
-			return p
+		if true() {
+			return
 		}
-		if status.Code(err) != codes.Unavailable {
-			l.t.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond)
+		l.sleep(100 * time.Millisecond)
 	}
-	l.t.Fatalf("%s does not get ready", topic)
-	return nil
+}
+
+// ready creates a topic by creating a producer, again and again until the topic is there.
+func (l *lab) ready(topic string) (p *producer) {
+	l.t.Helper()
+	var err error
+	l.until(func() bool {
+		p, err = l.tryProducer(topic, "p")
+		return status.Code(err) != codes.Unavailable
+	})
+	must(l.t, err)
+	return p
 }
 
 // within returns the payloads that come until the stream has been quiet for a second,

@@ -1,6 +1,7 @@
 package danubetest
 
-// TB is the part of testing.TB that this package needs.
+// TB is the part of testing.TB that this package needs: Helper, Cleanup, Fatalf,
+// Errorf, Logf and Failed, with their usual meaning.
 type TB interface {
 	Helper()
 	Cleanup(func())

@@ -176,12 +176,7 @@ var scenarios = []struct {
 		l.log("older stream: %s", l.within(c1))
 		l.log("health %s", l.check(asCons, c1.id))
 		l.log("newer stream: %s", l.within(c2)) // ends it
-		for range 50 {
-			if l.check(asCons, c1.id) == closed {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+		l.until(func() bool { return l.check(asCons, c1.id) == closed })
 		l.log("health %s", l.check(asCons, c1.id))
 		_, err = l.trySubscribe(a, "s", "d", exclusive)
 		l.status("another name, nobody there", err)
@@ -274,12 +269,7 @@ var scenarios = []struct {
 		l.log("%v", c.offsets(5))
 		c.ack(0)
 		c.cancel()
-		for range 50 {
-			if l.check(asCons, c.id) == closed {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+		l.until(func() bool { return l.check(asCons, c.id) == closed })
 		c.ack(1, 2, 3, 4)
 		c.receive()
 		l.log("again: %s", l.within(c))
@@ -321,14 +311,11 @@ var scenarios = []struct {
 	{"non-reliable", func(l *lab) {
 		a := l.topic("loose")
 		var p *producer
-		for range 100 {
+		l.until(func() bool {
 			r, err := l.producers.CreateProducer(l.t.Context(), &pb.ProducerRequest{TopicName: a, ProducerName: "p"})
-			if err == nil {
-				p = &producer{s: l.stubs, id: r.GetProducerId(), topic: a, name: "p"}
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+			p = &producer{s: l.stubs, id: r.GetProducerId(), topic: a, name: "p"}
+			return err == nil
+		})
 		p.send("nobody there")
 		c := l.open(a, "s", "c", exclusive)
 		p.send("0")
@@ -359,13 +346,10 @@ var scenarios = []struct {
 		_, err = l.topics.CreatePartitionedTopic(ctx, &adminpb.PartitionedTopicRequest{BaseName: base, Partitions: 2, DispatchStrategy: adminpb.DispatchStrategy_Reliable})
 		l.status("create again", err)
 		var parts *pb.TopicPartitionsResponse
-		for range 100 { // a cluster takes its time
+		l.until(func() bool { // a cluster takes its time
 			parts, err = l.discovery.TopicPartitions(ctx, &pb.TopicLookupRequest{Topic: base})
-			if err != nil || len(parts.GetPartitions()) == 12 {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+			return err != nil || len(parts.GetPartitions()) == 12
+		})
 		must(l.t, err)
 		l.log("%v", parts.GetPartitions())
 		_, err = l.tryProducer(base, "p")
@@ -401,13 +385,10 @@ var scenarios = []struct {
 		l.status("create namespace", err)
 		_, err = l.spaces.CreateNamespace(ctx, &adminpb.NamespaceRequest{Name: "ns" + l.run})
 		l.status("create namespace again", err)
-		for range 100 { // what is deleted before it is loaded holds up the broker
+		l.until(func() bool { // what is deleted before it is loaded holds up the broker
 			r, err := l.discovery.TopicLookup(ctx, &pb.TopicLookupRequest{Topic: base + "-part-11"})
-			if err == nil && r.GetResponseType() == pb.TopicLookupResponse_Connect {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+			return err == nil && r.GetResponseType() == pb.TopicLookupResponse_Connect
+		})
 		_, err = l.topics.DeleteTopic(ctx, &adminpb.TopicRequest{Name: base + "-part-1"})
 		l.status("delete a partition", err)
 		_, err = l.topics.DeleteTopic(ctx, &adminpb.TopicRequest{Name: l.topic("undeleted")})
@@ -416,12 +397,7 @@ var scenarios = []struct {
 		l.status("delete", err)
 		_, err = l.topics.DeleteTopic(ctx, &adminpb.TopicRequest{Name: plain})
 		l.status("delete plain", err)
-		for range 100 {
-			if l.check(asProd, q.id) == closed && l.check(asProd, p.id) == closed {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+		l.until(func() bool { return l.check(asProd, q.id) == closed && l.check(asProd, p.id) == closed })
 		l.log("stream: %s", l.within(x))
 		l.status("send", q.trySend("x"))
 		l.status("send to partition", p.trySend("x"))
@@ -467,7 +443,7 @@ var scenarios = []struct {
 		p.send("2")
 		l.log("%v", c.offsets(1))
 		c.ack(2)
-		time.Sleep(20 * time.Second)
+		l.sleep(20 * time.Second)
 		p.send("3") // the real broker does nothing more on a topic where nothing happens
 		l.log("%v", c.offsets(1))
 		l.log("%v", c.offsets(1))
