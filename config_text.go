@@ -88,12 +88,12 @@ func (c Config) String() string {
 	return b.String()
 }
 
-// LogValue returns the configuration in effect, a group of its keys without those
-// that are not set, with the same masks as String.
+// LogValue returns what somebody has configured, a group of the keys that do not have
+// their default, with the same masks as String.
 func (c Config) LogValue() slog.Value {
 	var attrs []slog.Attr
 	for _, e := range c.entries() {
-		if e.value != nil && e.value != "" {
+		if e.value != nil && e.value != "" && c.source(e.key) != "default" {
 			attrs = append(attrs, slog.Any(e.key, e.value))
 		}
 	}
