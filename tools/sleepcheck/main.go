@@ -1,7 +1,8 @@
 // Command sleepcheck reports tests that sleep in real time: they are slow on a good
 // day and wrong on a bad one. Sleeping in a bubble of testing/synctest is fine, so a
-// file passes that enters one, by itself or through a helper of its package. A line
-// that must sleep in real time says why, with a comment "// sleep: because ...".
+// file passes that enters one, by itself or through a helper of its package. What
+// must sleep in real time says why, with a comment "// sleep: because ..." on the line
+// or the one above, or once for a whole file, above its first declaration.
 //
 //	go -C tools run ./sleepcheck ..
 //
@@ -77,13 +78,9 @@ func check(fset *token.FileSet, files []*ast.File) []token.Position {
 		if entersBubble(f, bubbles) {
 			continue
 		}
-		excused := make(map[int]bool) // lines
-		for _, group := range f.Comments {
-			for _, c := range group.List {
-				if strings.HasPrefix(c.Text, allow) {
-					excused[fset.Position(c.Pos()).Line] = true
-				}
-			}
+		excused, all := excuses(fset, f)
+		if all {
+			continue
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			if call, ok := n.(*ast.CallExpr); ok && isSelector(call.Fun, "time", "Sleep") {
@@ -95,6 +92,24 @@ func check(fset *token.FileSet, files []*ast.File) []token.Position {
 		})
 	}
 	return found
+}
+
+// excuses finds the lines, or says that it is the whole file, for which a comment
+// says why they sleep.
+func excuses(fset *token.FileSet, f *ast.File) (lines map[int]bool, all bool) {
+	lines = make(map[int]bool)
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if !strings.HasPrefix(c.Text, allow) {
+				continue
+			}
+			all = all || len(f.Decls) > 0 && c.Pos() < f.Decls[0].Pos()
+			line := fset.Position(c.Pos()).Line
+			lines[line] = true
+			lines[fset.Position(group.End()).Line+1] = true
+		}
+	}
+	return lines, all
 }
 
 // bubbleFuncs names the functions that enter a bubble, directly or by calling one
@@ -116,13 +131,14 @@ func bubbleFuncs(files []*ast.File) map[string]bool {
 	return bubbles
 }
 
-// entersBubble says whether a node calls synctest or one of the functions.
+// entersBubble says whether a node enters a bubble, or is in one, or calls one of the
+// functions that do.
 func entersBubble(n ast.Node, bubbles map[string]bool) bool {
 	enters := false
 	ast.Inspect(n, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok {
 			id, plain := call.Fun.(*ast.Ident)
-			enters = enters || isSelector(call.Fun, "synctest", "Test") || plain && bubbles[id.Name]
+			enters = enters || isSelector(call.Fun, "synctest", "Test") || isSelector(call.Fun, "synctest", "Wait") || plain && bubbles[id.Name]
 		}
 		return !enters
 	})

@@ -19,8 +19,12 @@ func TestCheck(t *testing.T) {
 	}{
 		{"in real time", []string{"package p\n" + fmt.Sprintf(sleeps, "", "")}, 1},
 		{"with a reason", []string{"package p\n" + fmt.Sprintf(sleeps, "", " // sleep: the kernel's own timer")}, 0},
+		{"with a reason above", []string{"package p\n" + fmt.Sprintf(sleeps, "// sleep: the kernel's\n\t// own timer\n\t", "")}, 0},
+		{"with a reason two lines above", []string{"package p\n" + fmt.Sprintf(sleeps, "// sleep: x\n\n\t", "")}, 1},
+		{"with a reason for the file", []string{"package p\n\n// sleep: on a real broker too\n\nimport \"time\"\n" + fmt.Sprintf(sleeps, "", "")}, 0},
 		{"with another comment", []string{"package p\n" + fmt.Sprintf(sleeps, "", " // sleep well")}, 1},
 		{"in a bubble", []string{"package p\n" + fmt.Sprintf(sleeps, "synctest.Test(t, f);", "")}, 0},
+		{"in somebody's bubble", []string{"package p\n" + fmt.Sprintf(sleeps, "synctest.Wait();", "")}, 0},
 		{"in a helper's bubble", []string{helper, "package p\n" + fmt.Sprintf(sleeps, "onFake(t, f);", "")}, 0},
 		{"in the bubble of a helper's helper", []string{"package p\n" + fmt.Sprintf(sleeps, "onBoth(t, f);", ""), helper}, 0},
 		{"beside a helper that is not called", []string{helper, "package p\n" + fmt.Sprintf(sleeps, "", "")}, 1},
