@@ -16,22 +16,31 @@ type Client interface {
 	NewConsumer(ctx context.Context, cfg danube.ConsumerConfig) (Consumer, error)
 }
 
-// Producer is what the runtimes need of a producer; see [danube.Producer], whose
-// methods say what each must do.
+// Producer is what the runtimes need of a producer. The methods do what those of
+// [danube.Producer] of the same names do.
 type Producer interface {
+	// SendAsync accepts a message and returns; done is called when it has ended.
 	SendAsync(ctx context.Context, m *danube.Outgoing, done func(danube.Receipt, error)) error
+	// Close publishes what was accepted, until ctx ends.
 	Close(ctx context.Context) error
 }
 
-// Consumer is what the runtimes need of a consumer; see [danube.Consumer], whose
-// methods say what each must do.
+// Consumer is what the runtimes need of a consumer. The methods do what those of
+// [danube.Consumer] of the same names do.
 type Consumer interface {
+	// Ack queues the ack of one message.
 	Ack(m *danube.Message) error
+	// Flush waits until the acks that can go out were answered.
 	Flush(ctx context.Context) error
+	// Pause closes the streams, keeping what was received.
 	Pause()
+	// Resume opens them again.
 	Resume()
+	// Done is closed when the consumer has ended.
 	Done() <-chan struct{}
+	// Err is why it has failed, nil while it works and after Close.
 	Err() error
+	// Close sends the acks that it can until ctx ends, and ends the consumer.
 	Close(ctx context.Context) error
 }
 
