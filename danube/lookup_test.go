@@ -3,6 +3,7 @@ package danube_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,15 +115,16 @@ func TestLookupsThatAreWrong(t *testing.T) {
 	for name, wrong := range answers {
 		t.Run(name, func(t *testing.T) {
 			withBrokers(t, func(n *network) {
-				seed, asked := n.brokers["seed:1"], 0
+				seed := n.brokers["seed:1"]
+				var asked atomic.Int32
 				seed.lookup = func(topic string) (*danubepb.TopicLookupResponse, error) {
-					if asked++; asked <= 3 {
+					if asked.Add(1) <= 3 {
 						return wrong(topic)
 					}
 					return answer(redirect, "http://owner:1", "http://owner:1", false)(topic)
 				}
 				n.send(n.producer(n.open(), "/default/t"), "a")
-				asked = 0
+				asked.Store(0)
 				n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.CreateTopic = false })
 			}, "seed:1", "owner:1")
 		})
@@ -163,9 +165,9 @@ func TestHostileMessages(t *testing.T) {
 	withBrokers(t, func(n *network) {
 		const max = ^uint64(0)
 		good := &danubepb.StreamMessage{MsgId: at(7), Payload: []byte("good"), RequestId: 1}
-		sessions := 0
+		var sessions atomic.Int32
 		n.brokers["seed:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-			sessions++
+			sessions.Add(1)
 			for _, m := range []*danubepb.StreamMessage{
 				{MsgId: at(max), RequestId: max, PublishTime: max, ProducerName: strings.Repeat("p", 1<<16), Payload: []byte("absurd")},
 				{MsgId: at(max), RequestId: max, PublishTime: max, ProducerName: strings.Repeat("p", 1<<16), Payload: []byte("absurd")},
@@ -188,8 +190,8 @@ func TestHostileMessages(t *testing.T) {
 			n.must(con.Ack(m))
 		}
 		n.pass(time.Minute)
-		if sessions < 2 || sessions > 100 {
-			n.Errorf("%d sessions in a minute", sessions)
+		if s := sessions.Load(); s < 2 || s > 100 {
+			n.Errorf("%d sessions in a minute", s)
 		}
 		n.must(con.Close(n.soon()))
 	}, "seed:1")

@@ -3,7 +3,6 @@ package danube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -25,7 +24,9 @@ type partition struct {
 	ended  chan struct{} // closed when the goroutine is gone
 	once   sync.Once
 
-	subscribed bool // in the last session; the goroutine's own
+	// The goroutine's own.
+	subscribed bool // in the last session
+	order      reorder
 
 	wg sync.WaitGroup // ack workers
 
@@ -217,73 +218,6 @@ func (p *partition) streamEnded(sess *session) error {
 }
 
 var errStreamEnded = errors.New("the broker ended the stream")
-
-// read hands out what a stream brings until it ends.
-func (p *partition) read(stream grpc.ServerStreamingClient[danubepb.StreamMessage]) (worked bool, err error) {
-	var in danubepb.StreamMessage // used again: what it refers to is new each time
-	for {
-		if err := stream.RecvMsg(&in); err != nil {
-			return worked, err
-		}
-		if in.GetMsgId() == nil {
-			return worked, fmt.Errorf("a message without an id came, which cannot be acknowledged")
-		}
-		worked = true
-		p.accept(&in)
-	}
-}
-
-func (p *partition) accept(in *danubepb.StreamMessage) {
-	offset := in.GetMsgId().GetTopicOffset()
-	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
-	handler := p.c.cfg.Handler
-	p.mu.Lock()
-	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
-		p.ticked = now
-		p.tracker.tick()
-	}
-	how := p.tracker.received(offset, id)
-	p.handling = how != repeated && handler != nil
-	p.work()         // a higher offset releases the ack that waited, a copy needs one again
-	p.checkFlushed() // a new epoch leaves no acks to wait for
-	p.mu.Unlock()
-	if how == renumber {
-		p.c.client.log.Error("danube: the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
-			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset)
-	}
-	switch {
-	case how == repeated:
-	case handler == nil:
-		p.c.inbox.put(p.c.ctx, p.message(in))
-	default:
-		handler(p.message(in))
-		p.mu.Lock()
-		p.handling = false
-		p.mu.Unlock()
-	}
-}
-
-func (p *partition) message(in *danubepb.StreamMessage) *Message {
-	m := &Message{
-		Topic:        p.c.cfg.Topic,
-		WireTopic:    p.topic,
-		Partition:    p.number,
-		Offset:       in.MsgId.TopicOffset,
-		ProducerID:   in.MsgId.ProducerId,
-		ProducerName: in.ProducerName,
-		RequestID:    in.RequestId,
-		BrokerAddr:   in.MsgId.BrokerAddr,
-		PublishTime:  time.UnixMilli(int64(in.PublishTime)),
-		Payload:      in.Payload,
-		Attributes:   in.Attributes,
-		Key:          in.GetRoutingKey(),
-		Subscription: p.c.cfg.Subscription,
-	}
-	if in.SchemaId != nil {
-		m.Schema = &SchemaID{ID: *in.SchemaId, Version: in.GetSchemaVersion()}
-	}
-	return m
-}
 
 func (p *partition) report(s SessionState, err error) {
 	if p.c.cfg.OnSession != nil {

@@ -1,0 +1,138 @@
+package danube
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+type messageStream = grpc.ServerStreamingClient[danubepb.StreamMessage]
+
+var errNoID = errors.New("a message without an id came, which cannot be acknowledged")
+
+// read hands out what a stream brings until it ends.
+func (p *partition) read(stream messageStream) (worked bool, err error) {
+	if p.c.cfg.Type == Exclusive || p.c.cfg.Type == Failover {
+		p.order.begin() // other types have no order
+	}
+	var in danubepb.StreamMessage      // used again: what it refers to is new each time
+	late := time.NewTimer(reorderTime) // from the opening on
+	defer late.Stop()
+	for {
+		if p.order.active {
+			err = p.recvOrdered(stream, &in, late.C)
+		} else {
+			err = stream.RecvMsg(&in)
+		}
+		if err != nil {
+			return worked, err
+		}
+		if in.GetMsgId() == nil {
+			return worked, errNoID
+		}
+		worked = true
+		p.accept(&in)
+	}
+}
+
+// recvOrdered receives one message, and while it waits hands out what has been held
+// for too long.
+func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage, late <-chan time.Time) error {
+	got := make(chan error, 1)
+	go func() { got <- stream.RecvMsg(in) }()
+	select {
+	case err := <-got:
+		return err
+	case <-late:
+	}
+	p.deliver(p.order.end())
+	return <-got
+}
+
+func (p *partition) accept(in *danubepb.StreamMessage) {
+	offset := in.GetMsgId().GetTopicOffset()
+	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
+	handler := p.c.cfg.Handler
+	p.mu.Lock()
+	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
+		p.ticked = now
+		p.tracker.tick()
+	}
+	how := p.tracker.received(offset, id)
+	direct := how == fresh && !p.order.active
+	p.handling = direct && handler != nil
+	p.work()         // a higher offset releases the ack that waited, a copy needs one again
+	p.checkFlushed() // a new epoch leaves no acks to wait for
+	p.mu.Unlock()
+	if how == renumber {
+		p.c.client.log.Error("danube: the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
+			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset)
+	}
+	switch {
+	case how == renumber:
+		old := p.order.end()
+		p.order = reorder{}
+		p.order.passed(offset)
+		p.deliver(append(old, p.message(in)))
+	case direct:
+		p.order.passed(offset)
+		if handler == nil {
+			p.c.inbox.put(p.c.ctx, p.message(in))
+			return
+		}
+		handler(p.message(in))
+		p.mu.Lock()
+		p.handling = false
+		p.mu.Unlock()
+	case how == repeated:
+		p.deliver(p.order.again(offset))
+	default:
+		p.deliver(p.order.add(p.message(in)))
+	}
+}
+
+// deliver hands out messages that were held.
+func (p *partition) deliver(list []*Message) {
+	for _, m := range list {
+		if p.c.inbox != nil {
+			p.c.inbox.put(p.c.ctx, m)
+			continue
+		}
+		p.mu.Lock()
+		closing := p.tracker.closing
+		p.handling = !closing
+		p.mu.Unlock()
+		if closing {
+			return // the next consumer gets them
+		}
+		p.c.cfg.Handler(m)
+		p.mu.Lock()
+		p.handling = false
+		p.mu.Unlock()
+	}
+}
+
+func (p *partition) message(in *danubepb.StreamMessage) *Message {
+	m := &Message{
+		Topic:        p.c.cfg.Topic,
+		WireTopic:    p.topic,
+		Partition:    p.number,
+		Offset:       in.MsgId.TopicOffset,
+		ProducerID:   in.MsgId.ProducerId,
+		ProducerName: in.ProducerName,
+		RequestID:    in.RequestId,
+		BrokerAddr:   in.MsgId.BrokerAddr,
+		PublishTime:  time.UnixMilli(int64(in.PublishTime)),
+		Payload:      in.Payload,
+		Attributes:   in.Attributes,
+		Key:          in.GetRoutingKey(),
+		Subscription: p.c.cfg.Subscription,
+	}
+	if in.SchemaId != nil {
+		m.Schema = &SchemaID{ID: *in.SchemaId, Version: in.GetSchemaVersion()}
+	}
+	return m
+}

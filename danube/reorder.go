@@ -1,0 +1,107 @@
+package danube
+
+import (
+	"slices"
+	"time"
+)
+
+// reorder puts what comes right after a stream was opened again into order. The
+// broker sends first what it had prepared for the old stream, up to eight messages
+// from the middle of what is unacknowledged, and then all of that, ascending. So what
+// lies above the next offset is held until the ones below, or its copy, have come.
+// It belongs to the goroutine that reads.
+type reorder struct {
+	next   uint64 // the offset after the highest that was handed out
+	any    bool   // whether one was
+	active bool   // what is above next may have to wait
+	held   []heldMessage
+}
+
+type heldMessage struct {
+	*Message
+	here bool // it came on this stream
+}
+
+const (
+	// reorderTime is how long a stream may take to bring what is missing.
+	reorderTime = 2 * time.Second
+	// reorderMax is more than what a broker sends out of order: when so many are held,
+	// what is missing is not going to come.
+	reorderMax = 16
+)
+
+// begin notes that a stream was opened; what an earlier one left is still held.
+func (r *reorder) begin() {
+	r.active = r.any
+	for i := range r.held {
+		r.held[i].here = false
+	}
+}
+
+// add takes a message that is new and returns what can be handed out now.
+func (r *reorder) add(m *Message) []*Message {
+	if m.Offset > r.next {
+		i, _ := slices.BinarySearchFunc(r.held, m.Offset, func(h heldMessage, o uint64) int {
+			if h.Offset < o {
+				return -1
+			}
+			return 1
+		})
+		r.held = slices.Insert(r.held, i, heldMessage{m, true})
+		if len(r.held) > reorderMax {
+			return r.end()
+		}
+		return nil
+	}
+	n := 0
+	r.passed(m.Offset)
+	for n < len(r.held) && r.held[n].Offset <= r.next {
+		r.passed(r.held[n].Offset)
+		n++
+	}
+	out := append([]*Message{m}, r.take(n)...)
+	r.active = len(r.held) > 0
+	return out
+}
+
+// again notes the copy of a message. The second time that it comes on a stream, all
+// that is unacknowledged below it has come before it: if it is held, it can be handed
+// out, with all that are lower.
+func (r *reorder) again(offset uint64) []*Message {
+	i := slices.IndexFunc(r.held, func(m heldMessage) bool { return m.Offset == offset })
+	switch {
+	case i < 0:
+		return nil
+	case !r.held[i].here:
+		r.held[i].here = true
+		return nil
+	}
+	r.passed(offset)
+	return r.take(i + 1)
+}
+
+// take removes the first n that are held.
+func (r *reorder) take(n int) (out []*Message) {
+	for _, h := range r.held[:n] {
+		out = append(out, h.Message)
+	}
+	r.held = slices.Delete(r.held, 0, n)
+	return out
+}
+
+// passed notes that an offset was handed out.
+func (r *reorder) passed(offset uint64) {
+	if !r.any || offset >= r.next {
+		r.next, r.any = offset+1, true
+	}
+}
+
+// end gives up waiting.
+func (r *reorder) end() []*Message {
+	out := r.take(len(r.held))
+	r.active = false
+	if len(out) > 0 {
+		r.passed(out[len(out)-1].Offset)
+	}
+	return out
+}
