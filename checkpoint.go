@@ -81,7 +81,7 @@ func (rt *SourceRuntime) openCheckpoints(ctx context.Context) (err error) {
 		return nil
 	}
 	rt.log.Info("resuming", "offsets", len(offsets))
-	if err := protect(func() error { return resumer.Resume(ctx, offsets) }); err != nil {
+	if err := rt.guard("Resume", func() error { return resumer.Resume(ctx, offsets) }); err != nil {
 		return fmt.Errorf("resume: %w", asFatal(err))
 	}
 	return nil
@@ -89,8 +89,8 @@ func (rt *SourceRuntime) openCheckpoints(ctx context.Context) (err error) {
 
 // closeCheckpoints ends the store at the end of a run.
 func (rt *SourceRuntime) closeCheckpoints() error {
-	if rt.store == nil {
-		return nil
+	if rt.store == nil || rt.committing.Load() != nil {
+		return nil // a Save that has not returned may hold what Close needs
 	}
 	if err := rt.store.Close(); err != nil {
 		return fmt.Errorf("close checkpoints: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"runtime/debug"
@@ -48,6 +49,7 @@ type core struct {
 	expire context.CancelCauseFunc
 	forced context.Context // ends when nothing is waited for any longer
 	force  context.CancelCauseFunc
+	drain  context.Context // ends drain_timeout after the stop, and with forced
 
 	mu   sync.Mutex
 	errs []error // why the run ends, besides being told to
@@ -159,6 +161,7 @@ func (k *core) run(ctx context.Context, r role) (err error) {
 	defer k.expire(nil)
 	defer k.force(nil)
 	defer context.AfterFunc(ctx, func() { k.cancel(context.Cause(ctx)) })()
+	defer k.clock()()
 	defer k.signals()()
 
 	server, err := k.serve(r)
@@ -185,17 +188,28 @@ func (k *core) run(ctx context.Context, r role) (err error) {
 	return k.finish(r, server, initialized)
 }
 
+// clock makes the time for the drain begin in the moment of the stop.
+func (k *core) clock() (stop func()) {
+	drain, end := context.WithCancelCause(k.forced)
+	k.drain = drain
+	timer := time.AfterFunc(math.MaxInt64, func() { end(ErrDrainDeadline) })
+	began := context.AfterFunc(k.stop, func() { timer.Reset(k.cfg.DrainTimeout) })
+	ended := context.AfterFunc(drain, func() { k.expire(context.Cause(drain)) })
+	return func() {
+		began()
+		ended()
+		timer.Stop()
+		end(nil)
+	}
+}
+
 // finish drains, shuts the connector down and closes everything.
 func (k *core) finish(r role, server *ops.Server, initialized bool) error {
 	k.cancel(errStopped)
 	k.board.Set("stop", "stopping")
 	k.log.Info("connector stopping", "cause", oneLine(context.Cause(k.stop)), "drain_timeout", k.cfg.DrainTimeout)
-	deadline, cancel := context.WithTimeoutCause(k.forced, k.cfg.DrainTimeout, ErrDrainDeadline)
-	defer cancel()
-	defer context.AfterFunc(deadline, func() { k.expire(context.Cause(deadline)) })()
-
-	k.note(r.drain(deadline))
-	if left := r.unsettled(); left != "" && deadline.Err() != nil && k.forced.Err() == nil {
+	k.note(r.drain(k.drain))
+	if left := r.unsettled(); left != "" && k.drain.Err() != nil && k.forced.Err() == nil {
 		k.note(fmt.Errorf("%w (%v): %s", ErrDrainDeadline, k.cfg.DrainTimeout, left))
 	}
 	k.expire(errStopped)
@@ -249,7 +263,7 @@ func (k *core) initialize() (called bool, err error) {
 			return called, nil
 		}
 		called = true
-		err := k.guard("Initialize", k.stop, k.connector.Initialize, setup)
+		err := k.guard("Initialize", func() error { return k.connector.Initialize(k.stop, setup) })
 		if err == nil {
 			return true, k.cfg.checkUnread()
 		}
@@ -266,37 +280,49 @@ func (k *core) initialize() (called bool, err error) {
 	}
 }
 
-// guard calls Initialize on a goroutine of its own, so that one that ignores its
-// context cannot hold the process up after a stop.
-func (k *core) guard(what string, ctx context.Context, f func(context.Context, *Setup) error, s *Setup) error {
+// guard makes a call into the connector on a goroutine of its own, so that one that
+// ignores its context, which is stop, cannot hold the process up.
+func (k *core) guard(what string, f func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- protect(func() error { return f(ctx, s) }) }()
+	go func() { done <- k.protect(what, f) }()
 	select {
 	case err := <-done:
 		return err
-	case <-ctx.Done():
-	}
-	t := time.NewTimer(k.cfg.DrainTimeout)
-	defer t.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-t.C:
-	case <-k.forced.Done():
+	case <-k.drain.Done():
 	}
 	k.note(fmt.Errorf("%w: %s has not returned", ErrDrainDeadline, what))
 	return errStopped
+}
+
+// await waits for done, at most for grace after ctx has ended, and not at all when
+// the end is forced. It reports whether done was closed.
+func (k *core) await(ctx context.Context, grace time.Duration, done <-chan struct{}) bool {
+	late, cancel := context.WithCancel(k.forced)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
+	select {
+	case <-done:
+		return true
+	case <-late.Done():
+	}
+	select {
+	case <-done: // both
+		return true
+	default:
+		return false
+	}
 }
 
 // shutdownMin is what Shutdown gets even when the drain has used up its time.
 const shutdownMin = 5 * time.Second
 
 func (k *core) shutdown() error {
-	ctx, cancel := context.WithTimeout(context.Background(), max(shutdownMin, k.cfg.DrainTimeout))
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	defer time.AfterFunc(shutdownMin, func() { context.AfterFunc(k.drain, cancel) }).Stop()
 	defer context.AfterFunc(k.forced, func() { time.AfterFunc(noticeTime, cancel) })()
 	done := make(chan error, 1)
-	go func() { done <- protect(func() error { return k.connector.Shutdown(ctx) }) }()
+	go func() { done <- k.protect("Shutdown", func() error { return k.connector.Shutdown(ctx) }) }()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -341,6 +367,15 @@ func (k *core) serve(r role) (*ops.Server, error) {
 		actions = map[string]func(){"pause": r.Pause, "resume": r.Resume}
 	}
 	return ops.Serve(l, k.board, k.registry, actions, k.log), nil
+}
+
+// protect is protect with the stack in the log.
+func (k *core) protect(what string, f func() error) error {
+	err := protect(f)
+	if p := (*PanicError)(nil); asPanic(err, &p) {
+		k.log.Error("a call into the connector panicked", "call", what, "panic", p.Value, "stack", string(p.Stack))
+	}
+	return err
 }
 
 // protect turns a panic of the connector into an error with its stack.

@@ -45,8 +45,8 @@ func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Rece
 	if r == nil {
 		return InvalidDataf("%w: the record is nil", ErrNotEmitted)
 	}
-	if e.rt.closing.Load() {
-		return fmt.Errorf("emit %v: %w: the runtime has stopped", r, ErrNotEmitted)
+	if !e.rt.topics.accepting() {
+		return fmt.Errorf("emit %v: %w", r, errStoppedSource)
 	}
 	// Accepting ends with the caller's context and with the drain.
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -91,9 +91,13 @@ func (k *core) healthChecks() (stop func()) {
 	return cancel
 }
 
-// onSession shows on the board where a topic's session stands.
-func (k *core) onSession(kind string) func(danube.SessionEvent) {
+// onSession shows on the board where the sessions of a topic stand: that of each
+// partition, and before these are known that of the topic as a whole.
+func (k *core) onSession(kind, topic string) func(danube.SessionEvent) {
 	return func(e danube.SessionEvent) {
+		if e.Topic != topic {
+			k.board.Set(fmt.Sprintf("%s of %s", kind, topic), "")
+		}
 		reason := ""
 		if e.State != danube.Ready {
 			reason = e.State.String()

@@ -48,7 +48,7 @@ func (r *sinkRoute) openDeadLetters(ctx context.Context) error {
 		return InvalidConfigf("the dead letter topic of %s is the topic itself: dead letters would come back for ever", r.cfg.Topic)
 	}
 	name := r.rt.cfg.ConnectorName + "-dead-letters"
-	p, err := r.rt.client.NewProducer(ctx, danube.ProducerConfig{Topic: r.dead.topic, Name: name, OnSession: r.rt.onSession("dead letters")})
+	p, err := r.rt.client.NewProducer(ctx, danube.ProducerConfig{Topic: r.dead.topic, Name: name, OnSession: r.rt.onSession("dead letters", r.dead.topic)})
 	if err != nil {
 		return opened("dead letters", r.dead.topic, err)
 	}

@@ -140,15 +140,11 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	}()
 	// After the deadline the connector's context has ended, and it gets a moment to
 	// notice; one that does not is left behind.
-	late, cancel := context.WithCancel(r.rt.forced)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(noticeTime, cancel) })()
-	select {
-	case <-idle:
+	if r.rt.await(ctx, noticeTime, idle) {
 		for _, l := range lanes {
 			r.metrics.Inflight.Sub(float64(l.Len())) // handed back
 		}
-	case <-late.Done():
+	} else {
 		r.rt.log.Error("a call into the connector has not returned and is left behind", "topic", r.cfg.Topic)
 	}
 	<-r.ready

@@ -118,13 +118,15 @@ func (rt *SinkRuntime) unsettled() string {
 func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]ConsumerConfig, error) {
 	configs := []ConsumerConfig{{}}
 	if c, ok := capability[ConsumerConfigurer](rt.connector); ok {
-		err := protect(func() (err error) {
-			configs, err = c.ConsumerConfigs(ctx)
+		var own []ConsumerConfig
+		err := rt.guard("ConsumerConfigs", func() (err error) {
+			own, err = c.ConsumerConfigs(ctx)
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("consumer configs: %w", asFatal(err))
 		}
+		configs = own
 		if len(configs) == 0 {
 			return nil, InvalidConfigf("ConsumerConfigs returned no topic")
 		}
@@ -199,7 +201,7 @@ func (rt *SinkRuntime) consumerConfig(c ConsumerConfig) danube.ConsumerConfig {
 		Name:         c.ConsumerName,
 		Type:         or(c.Type, rt.cfg.SubscriptionType).client(),
 		CreateTopic:  c.CreateTopic,
-		OnSession:    rt.onSession("subscription"),
+		OnSession:    rt.onSession("subscription", or(c.Topic, rt.cfg.SourceTopic)),
 	}
 	if d.Name == "" {
 		d.Name = rt.cfg.ConnectorName

@@ -76,7 +76,7 @@ func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error
 	start := time.Now()
 	for n := 1; ; n++ {
 		rt.committing.Store(&what)
-		err := protect(f)
+		err := rt.protect(what, f)
 		rt.committing.Store(nil)
 		if err == nil {
 			return nil
@@ -111,10 +111,20 @@ func (rt *SourceRuntime) runCommits() {
 	}
 }
 
-// lastCommits commits what is left at the end of a run, waiting for what commit_lag
-// keeps back. What was published counts also when the drain deadline has passed, so
-// a moment is left for it.
+// lastCommits commits what is left at the end of a run, and leaves a call behind that
+// does not return.
 func (rt *SourceRuntime) lastCommits(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		rt.commitRest(ctx)
+	}()
+	rt.await(ctx, 2*noticeTime, done)
+}
+
+// commitRest waits for what commit_lag keeps back. What was published counts also
+// when the drain deadline has passed, so a moment is left for it.
+func (rt *SourceRuntime) commitRest(ctx context.Context) {
 	for {
 		late := ctx
 		if ctx.Err() != nil {

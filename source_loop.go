@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -14,21 +13,19 @@ import (
 func (rt *SourceRuntime) called(what string, f func() error) error {
 	rt.polling.Store(&what)
 	defer rt.polling.Store(nil)
-	return protect(f)
+	return rt.protect(what, f)
 }
 
 // runPoll is the loop of a source that is polled. Commit is called from here too,
 // so that a connector needs no lock.
 func (rt *SourceRuntime) runPoll() {
 	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
-	idle := time.NewTimer(time.Hour)
-	defer idle.Stop()
 	for rt.stop.Err() == nil {
-		rt.commitReady(rt.work, false)
 		if rt.gate.Waiting() != nil { // paused
-			rt.idle(idle)
+			rt.idle(rt.cfg.PollInterval)
 			continue
 		}
+		rt.commitReady(rt.work, false)
 		var records []*SourceRecord
 		err := rt.called("Poll", func() (err error) {
 			records, err = rt.source.Poll(rt.stop)
@@ -40,51 +37,53 @@ func (rt *SourceRuntime) runPoll() {
 		switch {
 		case err == nil:
 			wait.Reset()
+			rt.board.Set("Poll", "")
 			if len(records) == 0 {
-				rt.idle(idle)
+				rt.idle(rt.cfg.PollInterval)
 			}
 		case rt.stop.Err() != nil:
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
 			rt.log.Info("the source is finished")
 			rt.cancel(errStopped)
 		default:
-			rt.retryCall("Poll", err, wait)
+			rt.idle(rt.failedCall("Poll", err, wait))
 		}
 	}
 }
 
-// idle waits for the next poll, committing what gets ready meanwhile.
-func (rt *SourceRuntime) idle(t *time.Timer) {
-	t.Reset(rt.cfg.PollInterval)
+// idle waits before the next poll, committing what gets ready meanwhile.
+func (rt *SourceRuntime) idle(d time.Duration) {
+	end, again := time.NewTimer(d), time.NewTimer(time.Hour)
+	defer end.Stop()
+	defer again.Stop()
 	for {
+		if next := rt.commitReady(rt.work, false); next > 0 {
+			again.Reset(next)
+		}
 		select {
-		case <-t.C:
+		case <-rt.commits.Ready():
+		case <-again.C:
+		case <-end.C:
 			return
 		case <-rt.stop.Done():
 			return
-		case <-rt.commits.Ready():
-			rt.commitReady(rt.work, false)
 		}
 	}
 }
 
-// retryCall deals with an error of Poll or Stream: waits, or ends the run.
-func (rt *SourceRuntime) retryCall(what string, err error, wait *retry.Backoff) {
+// failedCall deals with an error of Poll or Stream: it ends the run, or returns how
+// long to wait before the next call.
+func (rt *SourceRuntime) failedCall(what string, err error, wait *retry.Backoff) time.Duration {
 	rt.general.Failed(errorType(err))
 	if isPanic(err) || KindOf(err) != KindRetryable {
-		attrs := []any{"error", oneLine(err)}
-		if p := (*PanicError)(nil); asPanic(err, &p) {
-			attrs = append(attrs, "stack", string(p.Stack))
-		}
-		rt.log.Error(what+" failed, the connector cannot go on", attrs...)
+		rt.log.Error(what+" failed, the connector cannot go on", "error", oneLine(err))
 		rt.fail(fmt.Errorf("%s: %w", what, asFatal(err)))
-		return
+		return 0
 	}
 	d := max(wait.Next(), RetryAfter(err))
 	rt.board.Set(what, oneLine(err))
 	rt.log.Warn(what+" failed and will be tried again", "retry_in", d, "error", oneLine(err))
-	retry.Sleep(rt.stop, d)
-	rt.board.Set(what, "")
+	return d
 }
 
 // runStream is the loop of a source that pushes.
@@ -94,11 +93,12 @@ func (rt *SourceRuntime) runStream() {
 		err := rt.called("Stream", func() error { return rt.stream.Stream(rt.stop, &Emitter{rt}) })
 		switch {
 		case rt.stop.Err() != nil:
-		case err == nil || errors.Is(err, io.EOF):
+		case err == nil || err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
 			rt.log.Info("the source is finished")
 			rt.cancel(errStopped)
 		default:
-			rt.retryCall("Stream", err, wait)
+			retry.Sleep(rt.stop, rt.failedCall("Stream", err, wait))
+			rt.board.Set("Stream", "")
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (rt *SourceRuntime) publishAll(records []*SourceRecord) bool {
 	for i, r := range records {
 		if r == nil {
 			rt.fail(Fatalf("Poll returned a nil record, number %d of %d", i, len(records)))
-			return false
+			continue // the others are no worse for it
 		}
 		if err := rt.emit(rt.work, r, nil); err != nil {
 			rt.unpublished.Add(int64(len(records) - i))
@@ -90,33 +90,6 @@ func (rt *SourceRuntime) emit(ctx context.Context, r *SourceRecord, receipt func
 	return nil
 }
 
-// topicFor finds the topic of a record, opening it where it is new. bad is an error
-// that lies in the record.
-func (rt *SourceRuntime) topicFor(ctx context.Context, r *SourceRecord) (t *sourceTopic, bad, err error) {
-	name := or(r.Topic, rt.cfg.DestinationTopic)
-	rt.mu.Lock()
-	t = rt.topics[name]
-	rt.mu.Unlock()
-	switch {
-	case t != nil:
-		return t, nil, nil
-	case name == "":
-		return rt.noTopic(), InvalidDataf("the record has no topic, and destination_topic is not set"), nil
-	case rt.declared:
-		return rt.noTopic(), InvalidDataf("topic %s is not one that ProducerConfigs declared", name), nil
-	}
-	t, err = rt.openTopic(ctx, ProducerConfig{Topic: name, NonReliable: !rt.cfg.ReliableDispatch})
-	if errors.Is(err, danube.ErrInvalid) {
-		return rt.noTopic(), InvalidData(err), nil
-	}
-	return t, nil, err
-}
-
-// noTopic stands in for a topic that cannot be published to.
-func (rt *SourceRuntime) noTopic() *sourceTopic {
-	return &sourceTopic{metrics: rt.general}
-}
-
 // published is called by the producer when a record has ended, in order for each
 // partition.
 func (f *flight) published(r Receipt, err error) {
@@ -148,27 +121,35 @@ func (f *flight) refused(r Receipt, err error) {
 		return
 	}
 	rt.log.Error("a record cannot be published, stopping, as on_error says", "record", f.rec, "error", oneLine(err))
-	rt.fail(fmt.Errorf("%w: record %v: %w", ErrStoppedByPolicy, f.rec, err))
-	f.lost(r, err)
+	rt.fail(fmt.Errorf("%w: %v: %w", ErrStoppedByPolicy, f.rec, err))
+	f.giveUp(r, err)
 }
 
 // end settles a record: it may be committed.
 func (f *flight) end(r Receipt, err error) {
-	if f.receipt != nil {
-		f.receipt(r, err)
-	}
+	f.answer(r, err)
 	f.rt.commits.Settle(f.Offset.Partition, &f.Flight)
+}
+
+// answer tells who emitted the record. A panic there must not end the process: it
+// would take along what else is on its way.
+func (f *flight) answer(r Receipt, err error) {
+	if f.receipt == nil {
+		return
+	}
+	if errors.Is(err, danube.ErrNotSent) {
+		err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
+	}
+	if err := f.rt.protect("the done of EmitAsync", func() error { f.receipt(r, err); return nil }); err != nil {
+		f.rt.fail(fmt.Errorf("done of EmitAsync: %w", asFatal(err)))
+	}
 }
 
 // lost ends a record that was not published: nothing behind it is committed, and
 // the run ends.
 func (f *flight) lost(r Receipt, err error) {
 	rt := f.rt
-	rt.commits.Fail(&f.Flight)
-	rt.unpublished.Add(1)
-	if f.receipt != nil {
-		f.receipt(r, err)
-	}
+	f.giveUp(r, err)
 	switch {
 	case rt.stop.Err() == nil:
 		rt.fail(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
@@ -177,6 +158,12 @@ func (f *flight) lost(r Receipt, err error) {
 	case rt.failedLate.CompareAndSwap(false, true):
 		rt.note(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
 	}
+}
+
+func (f *flight) giveUp(r Receipt, err error) {
+	f.rt.commits.Fail(&f.Flight)
+	f.rt.unpublished.Add(1)
+	f.answer(r, err)
 }
 
 // origins names records by the source's own position, the same after a replay.

@@ -7,11 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"golang.org/x/time/rate"
-
-	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/commit"
 	"github.com/danube-messaging/danube-connect-go/internal/gate"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
@@ -29,13 +25,11 @@ type SourceRuntime struct {
 	general *metrics.Topic // for what happens to no topic in particular
 
 	declared bool // records for topics that are not in topics are bad
-	mu       sync.Mutex
-	topics   map[string]*sourceTopic
+	topics   sourceTopics
 
 	loop    sync.WaitGroup // the goroutines that call the connector
 	gate    gate.Gate      // shut while the source is paused
 	origins origins
-	closing atomic.Bool // nothing is accepted any more
 
 	commitState commitState
 	unpublished atomic.Int64    // given up by the end of the run
@@ -45,14 +39,6 @@ type SourceRuntime struct {
 
 	polling    atomic.Pointer[string] // the call of Poll or Stream under way
 	committing atomic.Pointer[string] // the call of Commit or of the store under way
-}
-
-// sourceTopic is one topic that a source publishes to.
-type sourceTopic struct {
-	name     string
-	producer Producer
-	limiter  *rate.Limiter // nil without a limit
-	metrics  *metrics.Topic
 }
 
 // NewSourceRuntime checks the configuration and everything else that can be checked
@@ -69,7 +55,6 @@ func NewSourceRuntime(c SourceConnector, opts ...Option) (*SourceRuntime, error)
 		core: k, source: c,
 		commits: commit.New[Offset](k.cfg.CommitLag),
 		general: k.metrics.Topic(k.cfg.DestinationTopic),
-		topics:  make(map[string]*sourceTopic),
 	}
 	if a, ok := c.(*streamSource); ok {
 		rt.stream = a.StreamConnector
@@ -115,32 +100,18 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 	configs := []ProducerConfig{{Topic: rt.cfg.DestinationTopic, NonReliable: !rt.cfg.ReliableDispatch}}
 	if c, ok := capability[ProducerConfigurer](rt.connector); ok {
 		rt.declared = true
-		err := protect(func() (err error) {
-			configs, err = c.ProducerConfigs(ctx)
+		var own []ProducerConfig
+		err := rt.guard("ProducerConfigs", func() (err error) {
+			own, err = c.ProducerConfigs(ctx)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("producer configs: %w", asFatal(err))
 		}
-		if len(configs) == 0 {
-			return InvalidConfigf("ProducerConfigs returned no topic")
-		}
+		configs = own
 	}
-	errs := make([]error, len(configs))
-	var wg sync.WaitGroup
-	for i, c := range configs {
-		for _, other := range configs[:i] {
-			if other.Topic == c.Topic {
-				return InvalidConfigf("ProducerConfigs names topic %s twice", c.Topic)
-			}
-		}
-		wg.Go(func() { _, errs[i] = rt.openTopic(ctx, c) })
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+	if err := rt.openTopics(ctx, configs); err != nil {
+		return err
 	}
 	if rt.stream != nil {
 		rt.loop.Go(rt.runStream)
@@ -151,33 +122,6 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 	return nil
 }
 
-// openTopic opens a topic's producer, which is in place when nil is returned.
-func (rt *SourceRuntime) openTopic(ctx context.Context, c ProducerConfig) (*sourceTopic, error) {
-	t := &sourceTopic{name: c.Topic, metrics: rt.metrics.Topic(c.Topic)}
-	cfg := danube.ProducerConfig{
-		Topic:      c.Topic,
-		Name:       rt.cfg.ConnectorName + strings.ReplaceAll(c.Topic, "/", "-"),
-		Partitions: c.Partitions,
-		Stamp:      rt.cfg.Stamps,
-		OnSession:  rt.onSession("producer"),
-	}
-	if n := rt.cfg.RateLimit; n > 0 {
-		t.limiter = rate.NewLimiter(rate.Limit(n), n)
-	}
-	if c.NonReliable {
-		cfg.Dispatch = danube.NonReliable
-	}
-	p, err := rt.client.NewProducer(ctx, cfg)
-	if err != nil {
-		return nil, opened("producer", c.Topic, err)
-	}
-	t.producer = p
-	rt.mu.Lock()
-	rt.topics[c.Topic] = t
-	rt.mu.Unlock()
-	return t, nil
-}
-
 // drain waits for the loop to end and for everything accepted to be published, and
 // commits behind it.
 func (rt *SourceRuntime) drain(ctx context.Context) error {
@@ -186,32 +130,10 @@ func (rt *SourceRuntime) drain(ctx context.Context) error {
 		rt.loop.Wait()
 		close(idle)
 	}()
-	late, cancel := context.WithCancel(rt.forced)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(noticeTime, cancel) })()
-	select {
-	case <-idle:
-	case <-late.Done():
+	if !rt.await(ctx, noticeTime, idle) {
 		rt.log.Error("a call into the connector has not returned and is left behind", "call", rt.underWay())
 	}
-	rt.closing.Store(true)
-	rt.mu.Lock()
-	topics := make([]*sourceTopic, 0, len(rt.topics))
-	for _, t := range rt.topics {
-		topics = append(topics, t)
-	}
-	rt.mu.Unlock()
-	errs := make([]error, len(topics))
-	var wg sync.WaitGroup
-	for i, t := range topics {
-		wg.Go(func() { errs[i] = t.producer.Close(ctx) }) // publishes what it holds
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil && ctx.Err() == nil {
-			rt.note(err) // with ctx ended, the drain deadline says it all
-		}
-	}
+	rt.closeTopics(ctx)
 	if rt.underWay() == "" { // or Commit would run beside Poll, or beside itself
 		rt.lastCommits(ctx)
 	}
