@@ -1,16 +1,22 @@
 // Package commit finds which of a source's own offsets may be committed: those of
 // one source partition in the order of emission, up to the first that the broker
 // has not acknowledged.
+//
+// A record without an offset lies before the next offset that is emitted, of any
+// partition, so it holds all of them. Where records share an offset, it waits for
+// the last of them.
 package commit
 
 import (
+	"math"
 	"sync"
 	"time"
 )
 
-// Flight is one emitted record on its way.
-type Flight[O any] struct {
+// Flight is one emitted record on its way. The zero Offset is none.
+type Flight[O comparable] struct {
 	Offset  O
+	place   uint64    // in the order of emission, over all partitions
 	at      time.Time // when it was settled, where there is a lag
 	settled bool
 	failed  bool
@@ -19,24 +25,26 @@ type Flight[O any] struct {
 
 // Tracker follows the flights of all source partitions. It is safe for concurrent
 // use.
-type Tracker[O any] struct {
+type Tracker[O comparable] struct {
 	lag     time.Duration
 	mu      sync.Mutex
 	queues  map[string]*queue[O]
 	order   []*queue[O] // in the order of first emission, so that takes are repeatable
-	ready   int         // settled at the front of a queue
-	pending int         // not settled, over all queues
+	bare    queue[O]    // those without an offset
+	emitted uint64
+	ready   int // settled at the front of a queue
+	pending int // not settled, over all queues
 	wake    chan struct{}
 }
 
-type queue[O any] struct {
+type queue[O comparable] struct {
 	flights []*Flight[O]
 	head    int
 	ready   int // settled flights from head on
 }
 
 // New returns an empty tracker. Take keeps what was settled less than lag ago.
-func New[O any](lag time.Duration) *Tracker[O] {
+func New[O comparable](lag time.Duration) *Tracker[O] {
 	return &Tracker[O]{lag: lag, queues: make(map[string]*queue[O]), wake: make(chan struct{}, 1)}
 }
 
@@ -44,14 +52,25 @@ func New[O any](lag time.Duration) *Tracker[O] {
 func (t *Tracker[O]) Add(partition string, f *Flight[O]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	q := t.queues[partition]
+	q := t.queue(partition, f)
 	if q == nil {
 		q = &queue[O]{}
 		t.queues[partition] = q
 		t.order = append(t.order, q)
 	}
+	f.place = t.emitted
+	t.emitted++
 	q.flights = append(q.flights, f)
 	t.pending++
+}
+
+// queue returns the queue of a flight, nil before the first of its partition.
+func (t *Tracker[O]) queue(partition string, f *Flight[O]) *queue[O] {
+	var none O
+	if f.Offset == none {
+		return &t.bare
+	}
+	return t.queues[partition]
 }
 
 // Drop takes back an Add: the record was not emitted after all.
@@ -75,7 +94,7 @@ func (t *Tracker[O]) Settle(partition string, f *Flight[O]) {
 		f.at = time.Now()
 	}
 	t.pending--
-	q := t.queues[partition]
+	q := t.queue(partition, f)
 	before := q.ready
 	for i := q.head + q.ready; i < len(q.flights) && q.flights[i].settled; i++ {
 		q.ready++
@@ -90,7 +109,8 @@ func (t *Tracker[O]) Settle(partition string, f *Flight[O]) {
 }
 
 // Fail notes that a record was not published and will not be: nothing behind it in
-// its source partition is ever committed.
+// its source partition is ever committed, and behind one without an offset nothing
+// at all.
 func (t *Tracker[O]) Fail(f *Flight[O]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,29 +129,64 @@ func (t *Tracker[O]) Take() (offsets []O, next time.Duration) {
 	if t.ready == 0 {
 		return nil, 0
 	}
-	var old time.Time // what was settled after this stays
+	now := time.Time{}
 	if t.lag > 0 {
-		old = time.Now().Add(-t.lag)
+		now = time.Now()
 	}
-	offsets = make([]O, 0, t.ready)
+	wait := func(d time.Duration) {
+		if d > 0 && (next == 0 || d < next) {
+			next = d
+		}
+	}
+	n, young := t.bare.old(math.MaxUint64, now, t.lag)
+	wait(young)
+	t.remove(&t.bare, n)
+	limit := uint64(math.MaxUint64) // the place of the first that has no offset and is not settled
+	if left := t.bare.flights[t.bare.head:]; len(left) > 0 {
+		limit = left[0].place
+	}
 	for _, q := range t.order {
-		n := 0
-		for _, f := range q.flights[q.head : q.head+q.ready] {
-			if t.lag > 0 && f.at.After(old) {
-				if wait := f.at.Sub(old); next == 0 || wait < next {
-					next = wait
-				}
-				break
+		n, young := q.old(limit, now, t.lag)
+		wait(young)
+		flights := q.flights[q.head:]
+		for n > 0 && n < len(flights) && flights[n-1].Offset == flights[n].Offset {
+			n--
+		}
+		for i, f := range flights[:n] {
+			if offsets == nil {
+				offsets = make([]O, 0, t.ready)
 			}
-			if !f.dropped {
+			// Of records that share an offset, one tells.
+			if !f.dropped && (i == 0 || len(offsets) == 0 || offsets[len(offsets)-1] != f.Offset) {
 				offsets = append(offsets, f.Offset)
 			}
-			n++
 		}
-		q.remove(n)
-		t.ready -= n
+		t.remove(q, n)
 	}
 	return offsets, next
+}
+
+// old returns how many flights at the front are settled, emitted before limit and
+// settled a lag ago, and how long it takes until there are more.
+func (q *queue[O]) old(limit uint64, now time.Time, lag time.Duration) (n int, next time.Duration) {
+	for _, f := range q.flights[q.head : q.head+q.ready] {
+		if f.place > limit {
+			break
+		}
+		if lag > 0 {
+			if next = f.at.Add(lag).Sub(now); next > 0 {
+				return n, next
+			}
+		}
+		n++
+	}
+	return n, 0
+}
+
+// remove lets go of the first flights of a queue.
+func (t *Tracker[O]) remove(q *queue[O], n int) {
+	q.remove(n)
+	t.ready -= n
 }
 
 // remove lets go of the first n flights, all settled.
