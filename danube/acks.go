@@ -27,51 +27,75 @@ func (p *partition) work() {
 		if !ok {
 			return
 		}
+		var a *acker
+		if n := len(p.idle); n > 0 {
+			a, p.idle = p.idle[n-1], p.idle[:n-1]
+		} else {
+			a = newAcker(p)
+		}
+		a.offset, a.id = offset, id
 		p.workers++
-		p.wg.Go(func() { p.worker(offset, id) })
+		p.wg.Add(1)
+		go a.run()
 	}
 }
 
-// worker sends acks, one after the other, until there is none that may go out.
-func (p *partition) worker(offset uint64, id identity) {
-	var (
-		msgID = danubepb.MsgID{TopicName: p.topic}
-		req   = danubepb.AckRequest{MsgId: &msgID, SubscriptionName: p.c.cfg.Subscription}
-		resp  danubepb.AckResponse
-		watch watchdog
-	)
-	defer watch.stop()
-	for {
-		p.mu.Lock()
+// acker is what a worker needs; it is kept for the next one.
+type acker struct {
+	p      *partition
+	offset uint64
+	id     identity
+	msgID  danubepb.MsgID
+	req    danubepb.AckRequest
+	resp   danubepb.AckResponse
+	watch  watchdog
+}
+
+func newAcker(p *partition) *acker {
+	a := &acker{p: p}
+	a.msgID.TopicName = p.topic
+	a.req.MsgId, a.req.SubscriptionName = &a.msgID, p.c.cfg.Subscription
+	return a
+}
+
+// run sends acks, one after the other, until there is none that may go out.
+func (a *acker) run() {
+	p := a.p
+	defer p.wg.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ok := true; ok; {
 		sess := p.sess
 		p.mu.Unlock()
-		var err error = errStreamEnded
-		if sess != nil {
-			req.RequestId, msgID.TopicOffset, msgID.BrokerAddr = id.request, offset, sess.at.broker
-			ctx := watch.arm(p.c.ctx, sess.at, p.c.client.cfg.Timeouts.Ack)
-			err = watch.disarm(sess.conn.Invoke(ctx, danubepb.ConsumerService_Ack_FullMethodName, &req, &resp, sendOptions...))
-		}
+		err := a.send(sess)
 		p.mu.Lock()
-		p.tracker.answered(offset, id, err == nil)
+		p.tracker.answered(a.offset, a.id, err == nil)
 		if err != nil {
 			p.pause(sess, err)
 		} else {
 			p.ackErrors = 0
 		}
-		var ok bool
+		ok = false
 		if p.sess != nil && !p.pausing && p.c.ctx.Err() == nil {
-			offset, id, ok = p.tracker.next()
+			a.offset, a.id, ok = p.tracker.next()
 		}
-		if !ok {
-			p.workers--
-			p.checkFlushed()
-			p.mu.Unlock()
-			return
+		if ok {
+			p.work() // this answer may have released more than one
 		}
-		// This answer may have released more than one.
-		p.work()
-		p.mu.Unlock()
 	}
+	p.workers--
+	p.idle = append(p.idle, a)
+	p.checkFlushed()
+}
+
+// send sends one ack. It ends with its session: the next one acknowledges again.
+func (a *acker) send(sess *session) error {
+	if sess == nil {
+		return errStreamEnded
+	}
+	a.req.RequestId, a.msgID.TopicOffset, a.msgID.BrokerAddr = a.id.request, a.offset, sess.at.broker
+	ctx := a.watch.arm(sess.ctx, target{}, sess.client.cfg.Timeouts.Ack) // the session's context names the broker
+	return a.watch.disarm(sess.conn.Invoke(ctx, danubepb.ConsumerService_Ack_FullMethodName, &a.req, &a.resp, sendOptions...))
 }
 
 // pause keeps acks back for a moment after one has failed, unless the error says
@@ -199,6 +223,9 @@ func (p *partition) wait(ctx context.Context) error {
 	handling := p.handling
 	p.mu.Unlock()
 	p.wg.Wait()
+	for _, a := range p.idle {
+		a.watch.stop()
+	}
 	if !handling {
 		<-p.ended
 		return nil

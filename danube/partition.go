@@ -34,6 +34,7 @@ type partition struct {
 	tracker   tracker
 	sess      *session // nil between sessions: acks wait
 	workers   int
+	idle      []*acker      // workers that wait to be used again
 	pausing   bool          // a failed ack makes the next ones wait a little
 	ticked    time.Time     // the tracker's last tick
 	handling  bool          // the Handler has a message

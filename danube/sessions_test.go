@@ -184,6 +184,28 @@ func TestAckFailures(t *testing.T) {
 	}
 }
 
+// Acks that hang on a session that is gone do not keep back those of the next one.
+func TestAcksEndWithTheirSession(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic, client := l.topic(), l.open()
+		con := l.consumer(client, topic)
+		l.send(l.producer(client, topic), series("m", 10)...)
+		hang := l.broker.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodAck}, Hang: true, Count: 9})
+		for _, m := range l.receive(con, series("m", 10)...) {
+			l.must(con.Ack(m))
+		}
+		l.must(hang.Wait(l.soon(), 9))
+		l.broker.DropStreams(danubetest.StreamUnavailable)
+		start := time.Now()
+		l.must(con.Flush(l.soon()))
+		if d := time.Since(start); d > 3*time.Second {
+			l.Errorf("it took %v", d)
+		}
+		l.broker.CheckNoUnacked(l, topic, "s")
+		hang.Remove()
+	})
+}
+
 // The topic is deleted and made again: numbering starts at 0 and nothing of the old
 // topic can be acknowledged any more.
 func TestNumberingStartsAgain(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // a fresh context with a deadline costs more allocations than all the rest of a
 // publish. One context serves until a call has to be cut off.
 type watchdog struct {
+	parent context.Context
 	at     target
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -27,12 +28,12 @@ func (deadlinePassed) Error() string { return "no answer within the deadline" }
 
 // arm returns the context of a call that starts now.
 func (w *watchdog) arm(parent context.Context, at target, d time.Duration) context.Context {
-	if w.ctx != nil && (w.fired || w.ctx.Err() != nil || w.at != at) {
+	if w.ctx != nil && (w.fired || w.ctx.Err() != nil || w.parent != parent || w.at != at) {
 		w.stop()
 	}
 	if w.ctx == nil {
 		ctx, cancel := context.WithCancelCause(parent)
-		w.at, w.ctx, w.cancel = at, at.context(ctx), cancel
+		w.parent, w.at, w.ctx, w.cancel = parent, at, at.context(ctx), cancel
 		w.timer = time.AfterFunc(d, func() { cancel(deadlinePassed{}) })
 		return w.ctx
 	}
@@ -53,7 +54,7 @@ func (w *watchdog) stop() {
 	if w.ctx != nil {
 		w.timer.Stop()
 		w.cancel(nil)
-		w.ctx, w.fired = nil, false
+		w.ctx, w.parent, w.fired = nil, nil, false
 	}
 }
 

@@ -84,6 +84,21 @@ func TestWatchdogTellsItsDeadlineFromTheParent(t *testing.T) {
 	})
 }
 
+// A call of another session ends with that one.
+func TestWatchdogFollowsTheParent(t *testing.T) {
+	var w watchdog
+	defer w.stop()
+	old, end := context.WithCancel(t.Context())
+	w.arm(old, target{}, time.Hour)
+	w.disarm(nil)
+	ctx := w.arm(t.Context(), target{}, time.Hour)
+	end()
+	if ctx.Err() != nil {
+		t.Error("the call ended with the context of an earlier one")
+	}
+	w.disarm(nil)
+}
+
 // Another broker behind the same proxy is told so.
 func TestWatchdogFollowsTheTarget(t *testing.T) {
 	var w watchdog

@@ -1,0 +1,5 @@
+//go:build !race
+
+package danube_test
+
+const raceEnabled = false
