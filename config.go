@@ -87,6 +87,10 @@ type Config struct {
 	// partition, with ordering key or none. With ordering partition it is always one.
 	// concurrency in [processing], CONCURRENCY. Default: 8.
 	Concurrency int
+	// OnGap is what a sink does when the broker has skipped messages, which the offsets
+	// of an exclusive subscription show, or has started to number a topic anew.
+	// on_gap in [processing], ON_GAP: report or stop. Default: report.
+	OnGap GapPolicy
 	// RateLimit is how many records a second a sink processes, or a source publishes,
 	// at most on each topic; 0 is no limit.
 	// rate_limit in [processing], RATE_LIMIT. Default: 0.
@@ -169,6 +173,7 @@ func DefaultConfig() Config {
 		OnError:          OnErrorAuto,
 		Ordering:         OrderPartition,
 		Concurrency:      8,
+		OnGap:            OnGapReport,
 		AckTimeout:       30 * time.Second,
 		Stamps:           true,
 		MetricsAddr:      "0.0.0.0",

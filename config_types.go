@@ -97,6 +97,24 @@ func parseErrorPolicy(s string) (ErrorPolicy, bool) {
 	return p, false
 }
 
+// GapPolicy is what happens when a broker has skipped messages of a subscription.
+type GapPolicy string
+
+const (
+	// OnGapReport logs and counts the missing messages, and goes on.
+	OnGapReport GapPolicy = "report"
+	// OnGapStop stops the connector, exit code 5, before the message behind the gap is
+	// processed.
+	OnGapStop GapPolicy = "stop"
+)
+
+const expectedGapPolicies = "expected report or stop"
+
+func parseGapPolicy(s string) (GapPolicy, bool) {
+	p := GapPolicy(strings.ToLower(s))
+	return p, p == OnGapReport || p == OnGapStop
+}
+
 // Ordering is what a sink processes in the order of the topic.
 type Ordering string
 

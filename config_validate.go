@@ -53,6 +53,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if _, ok := parseOrdering(string(or(c.Ordering, OrderPartition))); !ok {
 		v.add("ordering", string(c.Ordering), expectedOrderings)
 	}
+	if _, ok := parseGapPolicy(string(or(c.OnGap, OnGapReport))); !ok {
+		v.add("on_gap", string(c.OnGap), expectedGapPolicies)
+	}
 	if c.DeadLetterTopic != "" {
 		v.topic("dead_letter_topic", c.DeadLetterTopic)
 		if c.DeadLetterTopic == c.SourceTopic {

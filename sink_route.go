@@ -56,6 +56,7 @@ func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig, opts routeOptions)
 		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
 	r.cfg.Handler = r.deliver
+	r.cfg.OnAnomaly = r.anomaly
 	return r
 }
 
@@ -94,7 +95,7 @@ func (r *sinkRoute) open(ctx context.Context) error {
 
 // deliver takes a message in, on the goroutine that reads the partition's stream.
 func (r *sinkRoute) deliver(m *danube.Message) {
-	if r.stopping.Load() {
+	if r.stopping.Load() || r.rt.stop.Err() != nil {
 		return // never acknowledged: the broker delivers it again
 	}
 	r.metrics.Received.Inc()
@@ -197,5 +198,21 @@ func (r *sinkRoute) ack(m *danube.Message) {
 	if err := r.consumer.Ack(m); err != nil {
 		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.
 		r.rt.log.Warn("a processed record could not be acknowledged", "topic", m.WireTopic, "offset", m.Offset, "error", err)
+	}
+}
+
+// anomaly counts what the broker has lost, and stops for it where it is told to,
+// before the message behind the gap is taken in.
+func (r *sinkRoute) anomaly(a danube.Anomaly) {
+	switch a.Kind {
+	case danube.GapFound:
+		r.metrics.Missing.Add(float64(a.To - a.From + 1))
+	case danube.NumberingRestarted:
+		r.metrics.Restarts.Inc()
+	default:
+		return
+	}
+	if r.rt.cfg.OnGap == OnGapStop {
+		r.rt.fail(fmt.Errorf("%w: %v", ErrStoppedByPolicy, a))
 	}
 }

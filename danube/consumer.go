@@ -75,6 +75,10 @@ type ConsumerConfig struct {
 	// OnSession, if set, hears of each change of a partition's session, from the
 	// partition's own goroutine; it must not block.
 	OnSession func(SessionEvent)
+	// OnAnomaly, if set, hears of losses that the client can see, before the message
+	// that shows them is handed out, from the goroutine that reads the partition's
+	// stream; it must not block.
+	OnAnomaly func(Anomaly)
 }
 
 func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {

@@ -26,6 +26,7 @@ type partition struct {
 
 	// The goroutine's own.
 	subscribed bool // in the last session
+	gaps       gaps // of the goroutine that reads
 	order      reorder
 
 	wg sync.WaitGroup // ack workers

@@ -68,8 +68,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	p.checkFlushed() // a new epoch leaves no acks to wait for
 	p.mu.Unlock()
 	if how == renumber {
-		p.c.client.log.Error("danube: the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
-			"topic", p.topic, "subscription", p.c.cfg.Subscription, "offset", offset)
+		p.renumbered(offset)
 	}
 	switch {
 	case how == renumber:
@@ -79,6 +78,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		p.deliver(append(old, p.message(in)))
 	case direct:
 		p.order.passed(offset)
+		p.looked(offset)
 		if handler == nil {
 			p.c.inbox.put(p.c.ctx, p.message(in))
 			return
@@ -97,6 +97,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 // deliver hands out messages that were held.
 func (p *partition) deliver(list []*Message) {
 	for _, m := range list {
+		p.looked(m.Offset)
 		if p.c.inbox != nil {
 			p.c.inbox.put(p.c.ctx, m)
 			continue

@@ -29,6 +29,8 @@ type Set struct {
 	retried   *prometheus.CounterVec
 	skipped   *prometheus.CounterVec
 	dead      *prometheus.CounterVec
+	missing   *prometheus.CounterVec
+	restarts  *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	batch     *prometheus.HistogramVec
 	inflight  *prometheus.GaugeVec
@@ -51,6 +53,8 @@ func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set
 		retried:   counter("messages_retried_total", "Attempts to process or publish a message again."),
 		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
 		dead:      counter("messages_dead_lettered_total", "Messages stored among the dead letters."),
+		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
+		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
 		batch:    histogram("batch_size", "Messages in each batch that a connector was given, or gave.", []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
@@ -65,7 +69,7 @@ func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set
 		}
 		return 0
 	})
-	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.dead, s.duration, s.batch, s.inflight, health} {
+	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.dead, s.missing, s.restarts, s.duration, s.batch, s.inflight, health} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -83,6 +87,8 @@ type Topic struct {
 	Skipped   prometheus.Counter
 	// DeadLettered counts what was stored among the dead letters.
 	DeadLettered prometheus.Counter
+	Missing      prometheus.Counter
+	Restarts     prometheus.Counter
 	Inflight     prometheus.Gauge
 	duration     prometheus.Observer
 	batch        prometheus.Observer
@@ -97,6 +103,8 @@ func (s *Set) Topic(topic string) *Topic {
 		Retried:      s.retried.WithLabelValues(s.connector, topic),
 		Skipped:      s.skipped.WithLabelValues(s.connector, topic),
 		DeadLettered: s.dead.WithLabelValues(s.connector, topic),
+		Missing:      s.missing.WithLabelValues(s.connector, topic),
+		Restarts:     s.restarts.WithLabelValues(s.connector, topic),
 		Inflight:     s.inflight.WithLabelValues(s.connector, topic),
 		duration:     s.duration.WithLabelValues(s.connector, topic),
 		batch:        s.batch.WithLabelValues(s.connector, topic),

@@ -1,0 +1,127 @@
+package danube
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Anomaly is something that a broker did to a subscription and that the client can
+// see and not undo.
+type Anomaly struct {
+	Kind      AnomalyKind
+	Topic     string // on the wire
+	Partition int32
+	// From and To are the first and the last offset of a gap. For a restart of the
+	// numbering, From is the offset that shows it and To the highest one before.
+	From, To uint64
+}
+
+// AnomalyKind says what happened.
+type AnomalyKind int
+
+const (
+	// GapFound: an Exclusive subscription did not get the messages of some offsets. A
+	// broker tails 256 messages for a subscription that is new or slow, and skips what
+	// is older; after a topic has moved to another broker, they come (seen on 0.15.1).
+	GapFound AnomalyKind = iota
+	// GapFilled: messages of a gap that was reported have come after all.
+	GapFilled
+	// NumberingRestarted: the topic's offsets begin again, as after a restart of its
+	// broker. Acks of what was received before go nowhere, and messages below the
+	// subscription's old position are never delivered (seen on 0.15.1).
+	NumberingRestarted
+)
+
+func (k AnomalyKind) String() string {
+	return [...]string{
+		"messages were not delivered, and are lost to the subscription unless the topic moves to another broker",
+		"messages that were missing have come",
+		"the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
+	}[k]
+}
+
+func (a Anomaly) String() string {
+	switch a.Kind {
+	case GapFound:
+		return fmt.Sprintf("%s: offsets %d to %d, %d messages, were not delivered", a.Topic, a.From, a.To, a.To-a.From+1)
+	case GapFilled:
+		return fmt.Sprintf("%s: offsets %d to %d, reported missing, have come", a.Topic, a.From, a.To)
+	}
+	return fmt.Sprintf("%s: the numbering has started again at %d, it was at %d", a.Topic, a.From, a.To)
+}
+
+// gaps finds the offsets that a subscription should have got: on an Exclusive one
+// they are contiguous.
+type gaps struct {
+	known bool
+	next  uint64 // the offset that is expected
+	holes []hole // ascending, without overlap
+}
+
+type hole struct {
+	from, to uint64
+	reported bool
+}
+
+// maxHoles bounds the memory of holes; the oldest are forgotten first.
+const maxHoles = 1024
+
+// got notes an offset, and returns a hole that was reported and that it has filled,
+// wholly or in part.
+func (g *gaps) got(offset uint64) (filled bool) {
+	switch {
+	case !g.known:
+		g.known, g.next = true, offset+1
+	case offset == g.next:
+		g.next++
+	case offset > g.next:
+		g.holes = append(g.holes, hole{from: g.next, to: offset - 1})
+		if len(g.holes) > maxHoles {
+			g.holes = slices.Delete(g.holes, 0, len(g.holes)-maxHoles)
+		}
+		g.next = offset + 1
+	default:
+		return g.fill(offset)
+	}
+	return false
+}
+
+// fill takes an offset out of the hole that it is in.
+func (g *gaps) fill(offset uint64) (reported bool) {
+	i, found := slices.BinarySearchFunc(g.holes, offset, func(h hole, o uint64) int {
+		switch {
+		case h.to < o:
+			return -1
+		case h.from > o:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return false
+	}
+	h := g.holes[i]
+	left, right := h, h
+	left.to, right.from = offset-1, offset+1
+	var rest []hole
+	if offset > h.from {
+		rest = append(rest, left)
+	}
+	if offset < h.to {
+		rest = append(rest, right)
+	}
+	g.holes = slices.Replace(g.holes, i, i+1, rest...)
+	return h.reported
+}
+
+// report returns the holes that were not reported yet.
+func (g *gaps) report() []hole {
+	var out []hole
+	for i := range g.holes {
+		if !g.holes[i].reported {
+			g.holes[i].reported = true
+			out = append(out, g.holes[i])
+		}
+	}
+	return out
+}
