@@ -29,6 +29,7 @@ type lab struct {
 	b      *danubetest.Broker // nil on a real broker
 	client *danube.Client
 	log    *logBook
+	bubble bool
 	suffix string // makes names unique on a broker that others use too
 
 	requests atomic.Uint64
@@ -41,10 +42,19 @@ func onFake(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Op
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := danubetest.Run(t, append([]danubetest.Option{danubetest.WithBufconn()}, opts...)...)
-		l := &lab{t: t, b: b}
+		l := &lab{t: t, b: b, bubble: true}
 		l.open(danube.Config{Seeds: []string{b.URL()}, DialOptions: []grpc.DialOption{b.DialOption()}})
 		scenario(t, l)
 	})
+}
+
+// onTCP runs a scenario on danubetest in real time, for what needs sockets.
+func onTCP(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Option) {
+	t.Helper()
+	b := danubetest.Run(t, opts...)
+	l := &lab{t: t, b: b}
+	l.open(danube.Config{Seeds: []string{b.URL()}})
+	scenario(t, l)
 }
 
 func onBoth(t *testing.T, scenario func(*testing.T, *lab)) {
@@ -138,9 +148,9 @@ func numbers(from, to int) []string {
 // until waits for something to become true.
 func (l *lab) until(what string, cond func() bool) {
 	l.t.Helper()
-	limit, every := 10*time.Minute, 10*time.Millisecond
-	if l.b == nil {
-		limit = time.Minute
+	limit, every := time.Minute, 10*time.Millisecond
+	if l.bubble {
+		limit = 10 * time.Minute
 	}
 	end := time.Now().Add(limit)
 	for !l.settle(cond) {
@@ -153,7 +163,7 @@ func (l *lab) until(what string, cond func() bool) {
 
 // settle asks a condition, in a bubble when everything that can run has run.
 func (l *lab) settle(cond func() bool) bool {
-	if l.b != nil {
+	if l.bubble {
 		synctest.Wait()
 	}
 	return cond()
@@ -267,6 +277,13 @@ func (r *run) stop() (error, time.Duration) { //nolint:revive // the error is wh
 	start := time.Now()
 	r.cancel()
 	return r.wait(), time.Since(start)
+}
+
+// signal is a signal to the process.
+func (r *run) signal(s os.Signal, again bool) {
+	r.l.t.Helper()
+	r.l.until("begun", func() bool { return r.board.NotReady()["start"] != "not started" })
+	r.signalled(s, again)
 }
 
 // stopped ends the run, which must be clean.

@@ -227,13 +227,13 @@ func TestSinkSecondSignalForcesTheEnd(t *testing.T) {
 		r := l.sink(sink)
 		l.publish(topic, "1")
 		l.until("in Process", func() bool { return len(sink.seen()) == 1 })
-		r.signalled(syscall.SIGTERM, false)
+		r.signal(syscall.SIGTERM, false)
 		l.pause(time.Second)
 		if r.ended() {
 			t.Fatalf("the first signal forced the end: %v", r.err)
 		}
 		start := time.Now()
-		r.signalled(syscall.SIGTERM, true)
+		r.signal(syscall.SIGTERM, true)
 		err := r.wait()
 		var forced *ForcedError
 		if !errors.As(err, &forced) || forced.Unsettled == "" || time.Since(start) > time.Second {

@@ -190,10 +190,10 @@ func TestSourceSecondSignalForcesTheEnd(t *testing.T) {
 		}}
 		r := l.source(source)
 		l.must(h.Wait(t.Context(), 1))
-		r.signalled(syscall.SIGINT, false)
+		r.signal(syscall.SIGINT, false)
 		l.pause(time.Second)
 		start := time.Now()
-		r.signalled(syscall.SIGINT, true)
+		r.signal(syscall.SIGINT, true)
 		err := r.wait()
 		var forced *ForcedError
 		if !errors.As(err, &forced) || !strings.Contains(forced.Unsettled, "records were not published") || time.Since(start) > time.Second {
