@@ -50,9 +50,10 @@ type TopicDescription struct {
 	// Subscriptions are those of all partitions by name, and those that have only a
 	// failure policy yet.
 	Subscriptions []string
-	// SchemaSubject is what the topic was created or first published to with; empty
-	// for none. The fields below are those of its latest version, zero when the
-	// registry does not have it.
+	// SchemaSubject is what the topic was created with, by CreateTopic or by its first
+	// producer; empty for none. What Schemas.ConfigureTopic sets does not show here. The
+	// fields below are those of its latest version, zero when the registry does not
+	// have it.
 	SchemaSubject string
 	Schema        SchemaID
 	SchemaType    SchemaType

@@ -41,7 +41,8 @@ func (t SchemaType) check() error {
 func (t SchemaType) hasText() bool { return t != SchemaBytes && t != SchemaString && t != SchemaNumber }
 
 // Compatibility is what a new version of a schema must keep to. Brokers compare it
-// with the latest version only.
+// with the latest version only, and those of 0.15 miss much: an Avro field may change
+// its type.
 type Compatibility string
 
 // The compatibility modes.
