@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
@@ -63,4 +64,20 @@ func (d danubeClient) NewConsumer(ctx context.Context, cfg danube.ConsumerConfig
 		return nil, err
 	}
 	return c, nil
+}
+
+// client is what the Danube client needs of the configuration.
+func (c Config) client(log *slog.Logger) danube.Config {
+	d := danube.Config{
+		Seeds:  c.ServiceURLs(),
+		TLS:    danube.TLSConfig{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile},
+		Logger: log,
+	}
+	switch {
+	case !c.Token.IsZero():
+		d.Token = danube.TokenValue(c.Token.Reveal())
+	case c.TokenFile != "":
+		d.Token = danube.TokenFile(c.TokenFile)
+	}
+	return d
 }

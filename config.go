@@ -19,6 +19,21 @@ type Config struct {
 	// by commas. One is enough while it lives.
 	// danube_service_url, DANUBE_SERVICE_URL. Default: http://localhost:6650.
 	ServiceURL string
+	// Token is the JWT that says who the connector is, where brokers want to know. It
+	// is sent with TLS only: https addresses. Or "file:/path", read once at start.
+	// danube_token, DANUBE_TOKEN. Default: none.
+	Token Secret
+	// TokenFile is a file with the token, which is read again when it changes.
+	// danube_token_file, DANUBE_TOKEN_FILE. Default: none.
+	TokenFile string
+	// CAFile is a PEM file with the authorities to trust for https addresses.
+	// danube_ca_file, DANUBE_CA_FILE. Default: the system's.
+	CAFile string
+	// CertFile and KeyFile are PEM files with a certificate of the connector's own and
+	// its key, read again when they change.
+	// danube_cert_file, DANUBE_CERT_FILE and danube_key_file, DANUBE_KEY_FILE.
+	// Default: none.
+	CertFile, KeyFile string
 	// ConnectorName names this connector in the consumers and producers that it
 	// opens, in logs and metrics: letters, digits, _ and -. A second process of the
 	// same name and subscription takes this one's place.

@@ -12,6 +12,11 @@ import (
 // configKeys is Config as the file and the environment have it.
 type configKeys struct {
 	ServiceURL       string `toml:"danube_service_url" env:"DANUBE_SERVICE_URL"`
+	Token            Secret `toml:"danube_token" env:"DANUBE_TOKEN"`
+	TokenFile        string `toml:"danube_token_file" env:"DANUBE_TOKEN_FILE"`
+	CAFile           string `toml:"danube_ca_file" env:"DANUBE_CA_FILE"`
+	CertFile         string `toml:"danube_cert_file" env:"DANUBE_CERT_FILE"`
+	KeyFile          string `toml:"danube_key_file" env:"DANUBE_KEY_FILE"`
 	ConnectorName    string `toml:"connector_name" env:"CONNECTOR_NAME"`
 	SourceTopic      string `toml:"source_topic" env:"DANUBE_TOPIC"`
 	DestinationTopic string `toml:"destination_topic" env:"DANUBE_TOPIC"`
@@ -75,6 +80,11 @@ func isConfigKey(name string) bool {
 func (c Config) keys() configKeys {
 	return configKeys{
 		ServiceURL:       c.ServiceURL,
+		Token:            c.Token,
+		TokenFile:        c.TokenFile,
+		CAFile:           c.CAFile,
+		CertFile:         c.CertFile,
+		KeyFile:          c.KeyFile,
 		ConnectorName:    c.ConnectorName,
 		SourceTopic:      c.SourceTopic,
 		DestinationTopic: c.DestinationTopic,
@@ -114,6 +124,8 @@ func (c Config) keys() configKeys {
 func (k configKeys) config(report func(key, value, problem string)) Config {
 	c := DefaultConfig()
 	c.ServiceURL = k.ServiceURL
+	c.Token, c.TokenFile = k.Token, k.TokenFile
+	c.CAFile, c.CertFile, c.KeyFile = k.CAFile, k.CertFile, k.KeyFile
 	c.ConnectorName = k.ConnectorName
 	c.SourceTopic = k.SourceTopic
 	c.DestinationTopic = k.DestinationTopic

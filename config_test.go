@@ -59,6 +59,9 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		want                 any
 	}{
 		{"danube_service_url", "DANUBE_SERVICE_URL", "http://a:1,http://b:2", func(c Config) any { return c.ServiceURL }, "http://a:1,http://b:2"},
+		{"danube_token", "DANUBE_TOKEN", "t", func(c Config) any { return c.Token.Reveal() }, "t"},
+		{"danube_token_file", "DANUBE_TOKEN_FILE", "f", func(c Config) any { return c.TokenFile }, "f"},
+		{"danube_ca_file", "DANUBE_CA_FILE", "f", func(c Config) any { return c.CAFile }, "f"},
 		{"connector_name", "CONNECTOR_NAME", "n", func(c Config) any { return c.ConnectorName }, "n"},
 		{"source_topic", "DANUBE_TOPIC", "/default/a", func(c Config) any { return c.SourceTopic }, "/default/a"},
 		{"destination_topic", "DANUBE_TOPIC", "/default/a", func(c Config) any { return c.DestinationTopic }, "/default/a"},

@@ -21,7 +21,10 @@ func (c Config) entries() []entry {
 	for i := range list {
 		f := v.Field(i)
 		list[i].key = v.Type().Field(i).Tag.Get("toml")
+		secret, ok := f.Interface().(Secret)
 		switch {
+		case ok:
+			list[i].value = secret.String()
 		case f.Kind() != reflect.Pointer:
 			list[i].value = f.Interface()
 		case !f.IsNil():

@@ -44,6 +44,12 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if v.required("subscription_name", c.SubscriptionName, "SUBSCRIPTION_NAME", role == RoleSink && !ownTopics) {
 		v.name("subscription_name", c.SubscriptionName)
 	}
+	if !c.Token.IsZero() && c.TokenFile != "" {
+		v.add("danube_token_file", c.TokenFile, "expected one of danube_token and danube_token_file")
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		v.add("danube_cert_file", c.CertFile, "expected danube_cert_file and danube_key_file together")
+	}
 	if _, ok := subscriptionTypes[c.SubscriptionType]; !ok {
 		v.add("subscription_type", string(c.SubscriptionType), expectedSubscriptionTypes)
 	}

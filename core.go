@@ -97,7 +97,7 @@ func newCore(c lifecycle, source bool, opts []Option) (*core, error) {
 	}
 	k.client = k.opts.client
 	if k.client == nil {
-		k.owned, err = danube.Open(danube.Config{Seeds: k.cfg.ServiceURLs(), Logger: k.log})
+		k.owned, err = danube.Open(k.cfg.client(k.log))
 		if err != nil {
 			return nil, InvalidConfig(err)
 		}
@@ -144,6 +144,7 @@ func (k *core) configure(source bool) (found []string, err error) {
 			return nil, err
 		}
 	}
+	problems = append(problems, checkpointProblems(source, k.opts.checkpoints, k.cfg)...)
 	return found, problems.orNil()
 }
 
@@ -166,7 +167,8 @@ func (k *core) run(ctx context.Context, r role) (err error) {
 
 	server, err := k.serve(r)
 	if err != nil {
-		return errors.Join(err, k.closeClient())
+		k.note(err)
+		return k.finish(r, nil, false)
 	}
 	k.board.Set("start", "initializing")
 	initialized, err := k.initialize()
