@@ -30,7 +30,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	fs.StringVar(&f.mode, "mode", "speed", "what to measure: speed, latency or memory")
 	fs.StringVar(&f.broker, "broker", "auto", "against what: embedded, real (at DANUBE_SERVICE_URL), both, or auto: real where that is set")
 	fs.IntVar(&f.rounds, "rounds", 7, "rounds of each measurement")
-	fs.DurationVar(&f.target, "time", 300*time.Millisecond, "how long one run of one loop should take")
+	fs.DurationVar(&f.target, "time", 250*time.Millisecond, "how long one run of one loop should take")
 	fs.IntVar(&f.n, "n", 0, "records in one run of speed, in place of -time")
 	sizes := fs.String("sizes", "100B,1KiB,16KiB", "payload sizes")
 	partitions := fs.String("partitions", "1,8", "numbers of partitions; 1 is a topic without")
@@ -38,7 +38,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	fs.IntVar(&f.senders, "senders", 4, "publishers that feed a sink on a topic without partitions; each has one message out")
 	fs.IntVar(&f.memory.records, "records", 1_000_000, "records of -mode memory on each side")
 	fs.IntVar(&f.latency.rate, "rate", 500, "messages per second of -mode latency")
-	names := fs.String("loops", "bare,danube,runtime", "what to run; the first is what the others are compared with")
+	names := fs.String("loops", "bare,danube,runtime,unstamped", "what to run; the first is what the others are compared with")
 	fs.StringVar(&f.profile.cpu, "cpuprofile", "", "write a CPU profile of the client process to this file")
 	fs.StringVar(&f.profile.mem, "memprofile", "", "write a profile of its allocations to this file")
 	fs.BoolVar(&f.json, "json", false, "print JSON in place of tables")
@@ -64,11 +64,10 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 		partitionList = append(partitionList, n)
 	}
 	for _, name := range strings.Split(*names, ",") {
-		l, err := loopNamed(strings.TrimSpace(name))
-		if err != nil {
-			return f, err
-		}
-		f.loops = append(f.loops, l)
+		f.loops = append(f.loops, strings.TrimSpace(name))
+	}
+	if _, err := loopsFor(source, f.loops); err != nil {
+		return f, err
 	}
 	if f.rounds < 1 || f.target <= 0 || f.n < 0 || f.senders < 1 || f.memory.records < memoryPoints || f.latency.rate < 1 {
 		return f, errors.New("-rounds, -time, -senders, -records and -rate must be positive")

@@ -84,16 +84,20 @@ func latency(ctx context.Context, b *bench, f flags, log io.Writer) (printable, 
 	if n == 0 {
 		n = 2 * f.latency.rate
 	}
+	list, err := loopsFor(sink, f.loops)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range f.cells {
 		if c.Side != sink {
 			continue
 		}
 		one := latencyCell{cell: c}
-		for _, l := range f.loops {
+		for _, l := range list {
 			one.Loops = append(one.Loops, latencyLoop{Name: l.name})
 		}
 		for range f.rounds {
-			for i, l := range f.loops {
+			for i, l := range list {
 				b.watch = newStopwatch(c.Partitions)
 				if _, err := b.once(ctx, c, l, n); err != nil {
 					return nil, err

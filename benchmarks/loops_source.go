@@ -36,7 +36,7 @@ func bareSource(ctx context.Context, r *run) error {
 		wg.Go(func() {
 			for !r.over() && errs[i] == nil {
 				errs[i] = p.Send(ctx, r.payload)
-				r.add(1)
+				r.add()
 			}
 		})
 	}
@@ -62,7 +62,7 @@ func danubeSource(ctx context.Context, r *run) error {
 		if err != nil && !r.over() {
 			once.Do(func() { failed = err })
 		}
-		r.add(1)
+		r.add()
 	}
 	for !r.over() {
 		// One Outgoing for each record, as an application has it.
@@ -84,8 +84,8 @@ func partitionsOf(c cell) int {
 // pollBatch is how many records the source returns at once.
 const pollBatch = 64
 
-// pollSource is a source without an end, until the measured records are through.
-// It learns that a record is published from Commit, as sources do.
+// pollSource is a source with offsets that is never short of records, until the
+// measured ones are through.
 type pollSource struct {
 	run   *run
 	batch []*connect.SourceRecord
@@ -111,20 +111,32 @@ func (s *pollSource) Poll(context.Context) ([]*connect.SourceRecord, error) {
 	return s.batch, nil
 }
 
-func (s *pollSource) Commit(_ context.Context, offsets []connect.Offset) error {
-	s.run.add(len(offsets))
-	return nil
+func (s *pollSource) Commit(context.Context, []connect.Offset) error { return nil }
+
+// runtimeSource is a SourceRuntime with such a connector.
+func runtimeSource(ctx context.Context, r *run) error {
+	return runSourceRuntime(ctx, r, func(*connect.Config) {})
 }
 
-// runtimeSource is a SourceRuntime with a connector that is never short of records.
-func runtimeSource(ctx context.Context, r *run) error {
-	rt, err := connect.NewSourceRuntime(&pollSource{run: r}, append(runtimeOptions(r), connect.WithConfigChange(func(c *connect.Config) {
-		c.DestinationTopic = r.topic
-	}))...)
+// unstampedSource is the same without the attributes that each message gets.
+func unstampedSource(ctx context.Context, r *run) error {
+	return runSourceRuntime(ctx, r, func(c *connect.Config) { c.Stamps = false })
+}
+
+func runSourceRuntime(ctx context.Context, r *run, change func(*connect.Config)) error {
+	client, err := danube.Open(danube.Config{Seeds: []string{r.url}, Logger: silent})
 	if err != nil {
 		return err
 	}
-	return rt.Run(ctx)
+	opts := append(runtimeOptions(r), connect.WithClient(newCountingClient(client, r.meter)), connect.WithConfigChange(func(c *connect.Config) {
+		c.DestinationTopic = r.topic
+		change(c)
+	}))
+	rt, err := connect.NewSourceRuntime(&pollSource{run: r}, opts...)
+	if err != nil {
+		return errors.Join(err, client.Close(ctx))
+	}
+	return errors.Join(rt.Run(ctx), client.Close(ctx))
 }
 
 // runtimeOptions are the defaults, but for what would meet other processes: a port,

@@ -50,11 +50,11 @@ func memory(ctx context.Context, b *bench, f flags, log io.Writer) (printable, e
 		m := &memoryWatch{every: int64(f.memory.records / memoryPoints)}
 		b.onRun = m.look
 		start := time.Now()
-		runtimes, err := loopNamed("runtime")
+		list, err := loopsFor(c.Side, []string{"runtime"})
 		if err != nil {
 			return nil, err
 		}
-		if _, err := b.once(ctx, c, runtimes, f.memory.records); err != nil {
+		if _, err := b.once(ctx, c, list[0], f.memory.records); err != nil {
 			return nil, err
 		}
 		one := memoryCell{cell: c, Seconds: time.Since(start).Seconds(), Points: m.points}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,15 +23,22 @@ var loops = []loop{
 	{"bare", bareSource, bareSink},
 	{"danube", danubeSource, danubeSink},
 	{"runtime", runtimeSource, runtimeSink},
+	{"unstamped", unstampedSource, nil}, // the runtime without the attributes that tell losses and duplicates
 }
 
-func loopNamed(name string) (loop, error) {
-	for _, l := range loops {
-		if l.name == name {
-			return l, nil
+// loopsFor returns the named loops that a side has.
+func loopsFor(s side, names []string) ([]loop, error) {
+	var list []loop
+	for _, name := range names {
+		i := slices.IndexFunc(loops, func(l loop) bool { return l.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-loops: %q: want some of bare, danube, runtime and unstamped", name)
+		}
+		if s == source && loops[i].source != nil || s == sink && loops[i].sink != nil {
+			list = append(list, loops[i])
 		}
 	}
-	return loop{}, fmt.Errorf("-loops: %q: want some of bare, danube and runtime", name)
+	return list, nil
 }
 
 // run is one pass of one loop over a fresh topic.
@@ -53,7 +61,7 @@ func (r *run) settled(partition int32, payload []byte) {
 		r.watch.processed(partition, payload)
 	}
 	r.feed.settled(partition)
-	r.add(1)
+	r.add()
 }
 
 // stallTime is how long a run may stand still before it is given up.

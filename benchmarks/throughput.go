@@ -33,7 +33,7 @@ type settings struct {
 	rounds int
 	target time.Duration // of one run
 	n      int           // records in one run; 0 to choose by target
-	loops  []loop
+	loops  []string
 }
 
 // measure runs all cells. Progress goes to log.
@@ -54,19 +54,23 @@ func measure(ctx context.Context, b *bench, cells []cell, s settings, log io.Wri
 // out for all loops.
 func (b *bench) measureCell(ctx context.Context, c cell, s settings, log io.Writer) (cellResult, error) {
 	r := cellResult{cell: c, Records: s.n}
+	list, err := loopsFor(c.Side, s.loops)
+	if err != nil || len(list) == 0 {
+		return r, err
+	}
 	if r.Records == 0 {
-		n, err := b.calibrate(ctx, c, s)
+		n, err := b.calibrate(ctx, c, list, s.target)
 		if err != nil {
 			return r, err
 		}
 		r.Records = n
 	}
-	for _, l := range s.loops {
+	for _, l := range list {
 		r.Loops = append(r.Loops, loopResult{Name: l.name})
 	}
 	start := time.Now()
 	for round := range s.rounds {
-		one, err := b.round(ctx, c, s.loops, r.Records)
+		one, err := b.round(ctx, c, list, r.Records)
 		if ctx.Err() != nil {
 			return r, ctx.Err()
 		}
@@ -96,10 +100,10 @@ func (b *bench) round(ctx context.Context, c cell, loops []loop, n int) ([]figur
 
 // calibrate runs every loop once, which also is everybody's warm-up, and returns
 // how many records the first of them moves in the target time.
-func (b *bench) calibrate(ctx context.Context, c cell, s settings) (int, error) {
+func (b *bench) calibrate(ctx context.Context, c cell, list []loop, target time.Duration) (int, error) {
 	const probe, most, mostBytes = 400, 100_000, 256 << 20
 	var rate float64
-	for i, l := range s.loops {
+	for i, l := range list {
 		f, err := b.once(ctx, c, l, probe)
 		if err != nil {
 			return 0, err
@@ -108,6 +112,6 @@ func (b *bench) calibrate(ctx context.Context, c cell, s settings) (int, error) 
 			rate = f.Rate
 		}
 	}
-	n := int(rate * s.target.Seconds())
+	n := int(rate * target.Seconds())
 	return max(probe/2, min(n, most, mostBytes/c.Size)), nil
 }

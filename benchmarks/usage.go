@@ -33,18 +33,16 @@ func newMeter(warm, n int) *meter {
 	return &meter{warm: int64(warm), end: int64(warm + n), done: make(chan struct{})}
 }
 
-// add counts n records. It may be called concurrently.
-func (m *meter) add(n int) {
-	after := m.count.Add(int64(n))
-	before := after - int64(n)
-	if before < m.warm && after >= m.warm {
+// add counts one record. It may be called concurrently.
+func (m *meter) add() {
+	switch n := m.count.Add(1); n {
+	case m.warm:
 		m.mu.Lock()
-		m.start = look(after, true)
+		m.start = look(n, true)
 		m.mu.Unlock()
-	}
-	if before < m.end && after >= m.end {
+	case m.end:
 		m.mu.Lock()
-		m.finish = look(after, false)
+		m.finish = look(n, false)
 		m.mu.Unlock()
 		close(m.done)
 	}
@@ -79,15 +77,11 @@ type figures struct {
 	Lost    int64   `json:"lost"`             // sinks: published and never delivered
 }
 
-// figures may be called once done is closed. They are zero when so few records were
-// measured that all of them were counted at once, as by a single Commit.
+// figures may be called once done is closed.
 func (m *meter) figures() figures {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := float64(m.finish.count - m.start.count)
-	if n <= 0 {
-		return figures{}
-	}
 	return figures{
 		Rate:    n / m.finish.at.Sub(m.start.at).Seconds(),
 		CPU:     (m.finish.cpu - m.start.cpu).Seconds() / n * 1e6,
