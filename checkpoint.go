@@ -51,13 +51,23 @@ func (c fileCheckpoints) Save(ctx context.Context, newest []Offset) error {
 	return c.File.Save(ctx, entries)
 }
 
+// checkpointProblems checks the two ways to configure a store against each other.
+func checkpointProblems(source bool, given CheckpointStore, c Config) ConfigErrors {
+	switch {
+	case given == nil:
+		return nil
+	case !source:
+		return ConfigErrors{{Key: "WithCheckpoints", Source: "code", Problem: "only a source has checkpoints: a sink's position is its subscription"}}
+	case c.CheckpointFile != "":
+		return ConfigErrors{{Key: "checkpoint_file", Value: c.CheckpointFile, Source: c.source("checkpoint_file"),
+			Problem: "WithCheckpoints gives a store in code already", Hint: "use one of them"}}
+	}
+	return nil
+}
+
 // openCheckpoints opens the configured store and gives the connector what is in it.
 func (rt *SourceRuntime) openCheckpoints(ctx context.Context) (err error) {
-	rt.store = rt.opts.checkpoints
 	if path := rt.cfg.CheckpointFile; path != "" {
-		if rt.store != nil {
-			return InvalidConfigf("checkpoint_file %s is configured beside WithCheckpoints: use one of them", path)
-		}
 		if rt.store, err = FileCheckpoints(path, rt.cfg.ConnectorName); err != nil {
 			return err
 		}
@@ -73,9 +83,18 @@ func (rt *SourceRuntime) openCheckpoints(ctx context.Context) (err error) {
 	}
 	var offsets []Offset
 	if rt.store != nil {
-		if offsets, err = rt.store.Load(ctx); err != nil {
+		var found []Offset
+		what := "Load"
+		err := rt.guard(what, func() (err error) {
+			rt.committing.Store(&what)
+			defer rt.committing.Store(nil)
+			found, err = rt.store.Load(ctx)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("load checkpoints: %w", asFatal(err))
 		}
+		offsets = found // not touched by a Load that was left behind
 	}
 	if !wanted {
 		return nil

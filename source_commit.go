@@ -21,9 +21,8 @@ const (
 // commitState belongs to the one goroutine that commits: the loop that polls, the one
 // beside a stream, and at the end the drain.
 type commitState struct {
-	failed  bool      // nothing is committed behind what could not be
-	saved   time.Time // when the last time was
-	pending []Offset  // taken, and not committed yet
+	failed bool      // nothing is committed behind what could not be
+	saved  time.Time // when the last time was
 }
 
 // commitReady saves and commits what may be, and returns when to come back, 0 when
@@ -38,17 +37,10 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 			return left
 		}
 	}
-	ready, next := rt.commits.Take()
-	for _, o := range ready {
-		if !o.IsZero() {
-			c.pending = append(c.pending, o)
-		}
-	}
-	if len(c.pending) == 0 {
+	offsets, next := rt.commits.Take() // anew: the connector may keep them
+	if len(offsets) == 0 {
 		return next
 	}
-	offsets := c.pending
-	c.pending = nil // the connector may keep them
 	committer, wanted := capability[Committer](rt.connector)
 	var err error
 	if rt.store != nil {
@@ -62,7 +54,7 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 	case err == nil:
 	case ctx.Err() != nil: // no time is left: they are published and not committed
 		c.failed = true
-		rt.uncommitted.Store(int64(len(offsets)))
+		rt.leftUncommitted(len(offsets), oneLine(err))
 	default:
 		c.failed = true
 		rt.fail(fmt.Errorf("commit of %d offsets up to %v: %w", len(offsets), offsets[len(offsets)-1], err))
@@ -70,10 +62,17 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 	return next
 }
 
-// insist calls f until it succeeds, or will not.
+// leftUncommitted keeps for the end of the run what could not be committed.
+func (rt *SourceRuntime) leftUncommitted(n int, why string) {
+	s := fmt.Sprintf("%d offsets of published records were not committed: %s", n, why)
+	rt.uncommitted.Store(&s)
+}
+
+// insist calls f until it succeeds, or will not. Readiness says why meanwhile.
 func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error) error {
 	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
 	start := time.Now()
+	defer rt.board.Set(what, "")
 	for n := 1; ; n++ {
 		rt.committing.Store(&what)
 		err := rt.protect(what, f)
@@ -87,10 +86,14 @@ func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error
 		if rt.cfg.MaxRetries != nil {
 			spent = n > *rt.cfg.MaxRetries
 		}
-		if isPanic(err) || KindOf(err) != KindRetryable || spent || !retry.Sleep(ctx, pause) {
-			return fmt.Errorf("%s, attempt %d: %w", what, n, asFatal(err))
+		if !isPanic(err) && KindOf(err) == KindRetryable && !spent {
+			rt.board.Set(what, oneLine(err))
+			rt.log.Warn(what+" failed and is tried again", "attempt", n, "retry_in", pause, "error", oneLine(err))
+			if retry.Sleep(ctx, pause) {
+				continue
+			}
 		}
-		rt.log.Warn(what+" failed and is tried again", "attempt", n, "error", oneLine(err))
+		return fmt.Errorf("%s, attempt %d: %w", what, n, asFatal(err))
 	}
 }
 
@@ -133,7 +136,11 @@ func (rt *SourceRuntime) commitRest(ctx context.Context) {
 			late = c
 		}
 		next := rt.commitReady(late, true)
-		if next == 0 || !retry.Sleep(ctx, next) {
+		if next == 0 {
+			return
+		}
+		if !retry.Sleep(ctx, next) {
+			rt.leftUncommitted(rt.commits.Settled(), "commit_lag_ms keeps them back longer than drain_timeout_ms")
 			return
 		}
 	}

@@ -32,10 +32,10 @@ type SourceRuntime struct {
 	origins origins
 
 	commitState commitState
-	unpublished atomic.Int64    // given up by the end of the run
-	failedLate  atomic.Bool     // an error that came during the drain is known
-	uncommitted atomic.Int64    // published, and not committed before the drain deadline
-	store       CheckpointStore // nil without one
+	unpublished atomic.Int64           // given up by the end of the run
+	failedLate  atomic.Bool            // an error that came during the drain is known
+	uncommitted atomic.Pointer[string] // what was published, and not committed before the drain deadline
+	store       CheckpointStore        // nil without one
 
 	polling    atomic.Pointer[string] // the call of Poll or Stream under way
 	committing atomic.Pointer[string] // the call of Commit or of the store under way
@@ -55,6 +55,7 @@ func NewSourceRuntime(c SourceConnector, opts ...Option) (*SourceRuntime, error)
 		core: k, source: c,
 		commits: commit.New[Offset](k.cfg.CommitLag),
 		general: k.metrics.Topic(k.cfg.DestinationTopic),
+		store:   k.opts.checkpoints,
 	}
 	if a, ok := c.(*streamSource); ok {
 		rt.stream = a.StreamConnector
@@ -155,8 +156,8 @@ func (rt *SourceRuntime) unsettled() string {
 	if n := rt.commits.Pending() + int(rt.unpublished.Load()); n > 0 {
 		left = append(left, fmt.Sprintf("%d records were not published, and not committed", n))
 	}
-	if n := rt.uncommitted.Load(); n > 0 {
-		left = append(left, fmt.Sprintf("%d offsets of published records were not committed", n))
+	if s := rt.uncommitted.Load(); s != nil {
+		left = append(left, *s)
 	}
 	if call := rt.underWay(); call != "" {
 		left = append(left, call+" has not returned")

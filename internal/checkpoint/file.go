@@ -55,7 +55,13 @@ type written struct {
 // Open opens or creates the checkpoint of a connector. A file that is damaged, of
 // another connector or of a newer version is an error that says what can be done.
 func Open(path, connector string) (*File, error) {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to // else the link would be replaced
+	}
 	l, err := acquire(path + ".lock")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("checkpoint %s: its directory does not exist, create it: %w", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
@@ -162,10 +168,13 @@ func (f *File) Save(_ context.Context, changed []Entry) error {
 		f.entries[e.Partition] = e.Value
 	}
 	data, err := f.encode()
+	if err == nil {
+		err = replace(f.path, data)
+	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", f.path, err)
 	}
-	return replace(f.path, data)
+	return nil
 }
 
 func (f *File) encode() ([]byte, error) {
@@ -195,19 +204,21 @@ func (f *File) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// temporary is the name under which a file is written before it takes its place. It
+// is always the same, so that what a killed process has left is written over.
+func temporary(path string) string { return path + ".tmp" }
+
 // replace puts data in the place of a file: on disk before it gets the name, and
 // the name on disk before it returns.
 func replace(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".tmp*")
+	tmp, err := os.OpenFile(temporary(path), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return err
 	}
 	defer func() {
 		if err != nil {
 			_ = tmp.Close()
 			_ = os.Remove(tmp.Name()) // the old file is as it was
-			err = fmt.Errorf("checkpoint %s: %w", path, err)
 		}
 	}()
 	if _, err = tmp.Write(data); err != nil {
@@ -222,7 +233,7 @@ func replace(path string, data []byte) (err error) {
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 // Close lets another process have the file. Closing twice is fine.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,9 +49,71 @@ func TestOffsetsSurviveARestart(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
-	left, err := filepath.Glob(path + ".tmp*")
-	if err != nil || len(left) > 0 {
-		t.Errorf("temporary files are left: %v (%v)", left, err)
+	checkLeft(t, path)
+}
+
+// checkLeft fails the test unless there are only the checkpoint and its lock.
+func checkLeft(t *testing.T, path string) {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	if err != nil || !slices.Equal(left, []string{path, path + ".lock"}) {
+		t.Errorf("there are %v (%v)", left, err)
+	}
+}
+
+// Whatever a process that was killed in the middle of a save has left, the next save
+// takes away: kill after kill must not fill the disk.
+func TestAKilledSaveLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "offsets")
+	f := open(t, path)
+	if err := f.Save(t.Context(), []Entry{{"p", "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(temporary(path), []byte("danube-connect-che"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f = open(t, path)
+	got, err := f.Load(t.Context())
+	if want := []Entry{{"p", "1"}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v (%v), want %v", got, err, want)
+	}
+	if err := f.Save(t.Context(), []Entry{{"p", "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	checkLeft(t, path)
+	data, err := os.ReadFile(path)
+	if _, damage := parse(data); err != nil || damage != nil {
+		t.Errorf("%v %v:\n%s", err, damage, data)
+	}
+}
+
+// A link leads to the file: it is not replaced, and two ways to one file are one.
+func TestALinkToTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "offsets")
+	link := filepath.Join(t.TempDir(), "link")
+	f := open(t, path)
+	if err := f.Save(t.Context(), []Entry{{"p", "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(path, link); err != nil {
+		t.Skip("no links here:", err)
+	}
+	if _, err := Open(link, "c"); err == nil || !strings.Contains(err.Error(), path+".lock") {
+		t.Errorf("a second Open: %v, want an error that names the lock", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f = open(t, link)
+	if err := f.Save(t.Context(), []Entry{{"p", "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	checkLeft(t, path)
+	if to, err := os.Readlink(link); err != nil || to != path {
+		t.Errorf("the link is now %q (%v)", to, err)
 	}
 }
 
@@ -118,8 +181,8 @@ func TestAFailedSaveLeavesTheOldFile(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Save(t.Context(), []Entry{{"p", "1"}}); err == nil {
-		t.Error("Save into a directory that is gone succeeded")
+	if err := f.Save(t.Context(), []Entry{{"p", "1"}}); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Save into a directory that is gone: %v, want an error that names it", err)
 	}
 }
 

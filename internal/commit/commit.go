@@ -206,6 +206,14 @@ func (q *queue[O]) remove(n int) {
 // Ready receives a token when there may be something to take.
 func (t *Tracker[O]) Ready() <-chan struct{} { return t.wake }
 
+// Settled is the number of settled records that were not taken yet and wait for
+// nothing but their time.
+func (t *Tracker[O]) Settled() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ready
+}
+
 // Pending is the number of records that are neither settled nor failed.
 func (t *Tracker[O]) Pending() int {
 	t.mu.Lock()
