@@ -15,17 +15,14 @@ import (
 // The admin services, on the same port as the others. What is not here is answered
 // UNIMPLEMENTED.
 
-// brokerID is the id of the only broker.
-const brokerID = "1"
-
 type topicAdmin struct {
 	adminpb.UnimplementedTopicAdminServer
-	b *Broker
+	*network
 }
 
 type namespaceAdmin struct {
 	adminpb.UnimplementedNamespaceAdminServer
-	b *Broker
+	*network
 }
 
 // errAdmin is how the admin service answers every failure: NOT_FOUND, with the status
@@ -44,8 +41,8 @@ func adminDispatch(d adminpb.DispatchStrategy) Dispatch {
 // CreateTopic creates one topic. Every failure is NOT_FOUND, also when it exists.
 func (s *topicAdmin) CreateTopic(ctx context.Context, req *adminpb.NewTopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodCreateTopic, Topic: req.GetName()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
-		if _, err := c.addTopic(req.GetName(), adminDispatch(req.GetDispatchStrategy())); err != nil {
+	err := s.call(ctx, &in, req, func(c *core) error {
+		if _, err := c.addTopic(req.GetName(), adminDispatch(req.GetDispatchStrategy()), c.place()); err != nil {
 			return errAdmin("create the topic "+req.GetName(), err)
 		}
 		return nil
@@ -60,9 +57,9 @@ func (s *topicAdmin) CreateTopic(ctx context.Context, req *adminpb.NewTopicReque
 // fails. Every failure is NOT_FOUND.
 func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.PartitionedTopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodCreatePartitionedTopic, Topic: req.GetBaseName()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		for i := range req.GetPartitions() {
-			if _, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy())); err != nil {
+			if _, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy()), c.place()); err != nil {
 				return errAdmin("create the partitioned topic "+req.GetBaseName(), err)
 			}
 		}
@@ -78,7 +75,7 @@ func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.Pa
 // there is none, and for the name of a single partition.
 func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodDeleteTopic, Topic: req.GetName()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		if strings.Contains(req.GetName(), "-part-") {
 			return errAdmin("delete the topic "+req.GetName(), errors.New("a single partition cannot be deleted, delete the base topic"))
 		}
@@ -101,10 +98,10 @@ func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest)
 func (s *topicAdmin) ListNamespaceTopics(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.TopicInfoListResponse, error) {
 	resp := new(adminpb.TopicInfoListResponse)
 	in := Call{Method: MethodListNamespaceTopics}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		for _, t := range c.sorted() {
 			if ns, _ := splitTopic(t.name); ns == req.GetName() {
-				resp.Topics = append(resp.Topics, &adminpb.TopicInfo{Name: t.name, BrokerId: brokerID, Delivery: t.dispatch.String()})
+				resp.Topics = append(resp.Topics, &adminpb.TopicInfo{Name: t.name, BrokerId: t.owner.name(), Delivery: t.dispatch.String()})
 			}
 		}
 		slices.SortFunc(resp.Topics, func(a, b *adminpb.TopicInfo) int { return strings.Compare(a.GetName(), b.GetName()) })
@@ -121,12 +118,12 @@ func (s *topicAdmin) ListNamespaceTopics(ctx context.Context, req *adminpb.Names
 func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTopicRequest) (*adminpb.DescribeTopicResponse, error) {
 	resp := &adminpb.DescribeTopicResponse{Name: req.GetName(), Delivery: NonReliable.String()}
 	in := Call{Method: MethodDescribeTopic, Topic: req.GetName()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		t := c.topics[req.GetName()]
 		if t == nil {
 			return nil
 		}
-		resp.BrokerId, resp.Delivery = brokerID, t.dispatch.String()
+		resp.BrokerId, resp.Delivery = t.owner.name(), t.dispatch.String()
 		for _, sub := range t.subs {
 			resp.Subscriptions = append(resp.Subscriptions, sub.name)
 		}
@@ -141,7 +138,7 @@ func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTop
 // CreateNamespace creates a namespace. NOT_FOUND when it exists.
 func (s *namespaceAdmin) CreateNamespace(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.NamespaceResponse, error) {
 	in := Call{Method: MethodCreateNamespace}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		if c.namespaces[req.GetName()] {
 			return status.Errorf(codes.NotFound, "Unable to create the namespace: namespace %s already exists", req.GetName())
 		}

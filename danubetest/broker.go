@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Broker is one broker. All methods may be called from any goroutine; what they
+// Broker is one broker, or, with [WithBrokers], a cluster of them. All methods may be called from any goroutine; what they
 // return is a copy. Make one with [Run] or [New].
 //
 // Its state belongs to one goroutine, the loop: requests and methods hand it
@@ -16,7 +16,8 @@ import (
 type Broker struct {
 	cfg   config
 	log   *slog.Logger
-	net   *network
+	nets  []*network  // of the brokers in order, or the proxy's
+	life  sync.Mutex  // held over a whole start or stop
 	fatal func(error) // what a mistake in the use of the package does
 
 	tasks chan task
@@ -52,21 +53,60 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b.dones.New = func() any { return make(chan struct{}, 1) }
 	b.core = newCore(&b.cfg)
+	if err := b.listen(); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, t := range cfg.topics {
 		errs = append(errs, b.core.createTopic(t.name, t.cfg))
 	}
 	if err := errors.Join(errs...); err != nil {
+		b.hangUp()
 		return nil, fmt.Errorf("danubetest: %w", err)
 	}
-	b.net, err = newNetwork(b)
-	if err != nil {
-		return nil, err
-	}
 	go b.loop()
-	b.net.serve()
+	for _, n := range b.nets {
+		n.serve()
+	}
 	b.log.Debug("broker started", "url", b.URL())
 	return b, nil
+}
+
+// listen opens the listeners and makes the brokers behind them.
+func (b *Broker) listen() error {
+	count := b.cfg.brokers
+	if b.cfg.proxy {
+		count = 1
+	}
+	for i := range count {
+		id := i + 1
+		if b.cfg.proxy {
+			id = 0
+		}
+		n, err := newNetwork(b, id)
+		if err != nil {
+			b.hangUp()
+			return err
+		}
+		b.nets = append(b.nets, n)
+	}
+	for i := range b.cfg.brokers {
+		n := &node{id: i + 1, alive: true}
+		if b.cfg.proxy {
+			n.net, n.url = b.nets[0], fmt.Sprintf("http://broker-%d.danubetest:6650", n.id)
+		} else {
+			n.net, n.url = b.nets[i], b.nets[i].url()
+		}
+		b.core.nodes = append(b.core.nodes, n)
+	}
+	return nil
+}
+
+// hangUp closes listeners that no server has yet.
+func (b *Broker) hangUp() {
+	for _, n := range b.nets {
+		n.lis.Close()
+	}
 }
 
 // loop runs tasks and alarms, one at a time.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -39,14 +40,19 @@ const (
 	MethodDescribeTopic
 	MethodCreateNamespace
 	MethodDelivery
+	MethodUnloadTopic
+	MethodListBrokers
+	MethodGetLeaderBroker
+	MethodListNamespaces
 
-	methods = int(MethodDelivery) + 1
+	methods = int(MethodListNamespaces) + 1
 )
 
 var methodNames = [methods]string{
 	"none", "CreateProducer", "SendMessage", "Subscribe", "ReceiveMessages", "Ack", "Nack",
 	"TopicLookup", "TopicPartitions", "HealthCheck", "CreateTopic", "CreatePartitionedTopic",
 	"DeleteTopic", "ListNamespaceTopics", "DescribeTopic", "CreateNamespace", "Delivery",
+	"UnloadTopic", "ListBrokers", "GetLeaderBroker", "ListNamespaces",
 }
 
 // String returns the method's name on the wire.
@@ -83,6 +89,13 @@ type Call struct {
 	// Faulted is set when a fault other than an observing one had a hand in it.
 	Faulted bool
 
+	// Broker is the number of the broker that took the request, from 1.
+	Broker int
+	// BrokerURL is the broker that the request names for a proxy, in the metadata
+	// x-danube-broker-url; empty when it names none.
+	BrokerURL string
+
+	node  *node
 	peer  net.Addr
 	id    uint64
 	kind  pb.HealthCheckRequest_ClientType
@@ -91,7 +104,11 @@ type Call struct {
 
 // call runs one request: faults, then the work, then the log, in one trip to the loop
 // unless a fault makes it wait.
-func (b *Broker) call(ctx context.Context, in *Call, req proto.Message, work func(*core) error) error {
+func (n *network) call(ctx context.Context, in *Call, req proto.Message, work func(*core) error) error {
+	b := n.b
+	if url := metadata.ValueFromIncomingContext(ctx, proxyHeader); len(url) > 0 {
+		in.BrokerURL = url[0]
+	}
 	if p, ok := peer.FromContext(ctx); ok {
 		in.peer = p.Addr
 	}
@@ -102,6 +119,10 @@ func (b *Broker) call(ctx context.Context, in *Call, req proto.Message, work fun
 	)
 	b.do(func(c *core) {
 		in.At = c.now
+		if err = c.route(n, in); err != nil {
+			c.log(in, err)
+			return
+		}
 		c.resolve(in)
 		if size > requestLimit {
 			err = errRequestSize(size)
@@ -135,7 +156,10 @@ func (b *Broker) call(ctx context.Context, in *Call, req proto.Message, work fun
 // answer does the work, or what a fault put in its place, and logs the call.
 func (c *core) answer(in *Call, p *plan, work func(*core) error) error {
 	var err error
-	if p.err == nil || p.after {
+	switch {
+	case !in.node.alive: // it died while a fault had the request
+		err = errNodeDown(in.node.url)
+	case p.err == nil || p.after:
 		err = work(c)
 	}
 	if err == nil {

@@ -24,6 +24,10 @@ type core struct {
 	consumers  map[uint64]*consumer
 	ids        uint64 // how many were given out
 
+	nodes   []*node // the brokers of the cluster
+	placed  int     // how many topics were given to one in turn
+	proxied int     // how many requests without an address the proxy has spread
+
 	faults  faultSet
 	calls   callLog
 	waiters map[*waiter]struct{}
@@ -129,14 +133,14 @@ func (c *core) createTopic(name string, cfg TopicConfig) error {
 }
 
 func (c *core) addByHand(name string, d Dispatch) error {
-	if _, err := c.addTopic(name, d); err != nil {
+	if _, err := c.addTopic(name, d, c.place()); err != nil {
 		return errors.New(status.Convert(err).Message())
 	}
 	return nil
 }
 
-// addTopic creates one topic on the wire. Errors are statuses.
-func (c *core) addTopic(name string, d Dispatch) (*topic, error) {
+// addTopic creates one topic on the wire, on a broker. Errors are statuses.
+func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 	ns, ok := splitTopic(name)
 	if !ok {
 		return nil, errTopicFormat(name)
@@ -148,6 +152,7 @@ func (c *core) addTopic(name string, d Dispatch) (*topic, error) {
 		return nil, errTopicExists(name)
 	}
 	t := newTopic(name, d)
+	t.owner = n
 	if t.partition >= 0 && c.topics[t.base] != nil {
 		return nil, errPlainExists(t.base)
 	}
@@ -162,13 +167,8 @@ func (c *core) addTopic(name string, d Dispatch) (*topic, error) {
 
 // deleteTopic removes one topic: its streams end, its ids are unknown from now on.
 func (c *core) deleteTopic(t *topic) {
-	for _, p := range t.producers {
-		delete(c.producers, p.id)
-	}
-	for _, s := range t.subs {
-		c.dropConsumers(s)
-		c.alarms.clear(&s.alarm)
-	}
+	c.unload(t)
+	c.alarms.clear(&t.moving)
 	delete(c.topics, t.name)
 	c.changed = true
 }
@@ -186,18 +186,17 @@ func (c *core) dropConsumers(s *subscription) {
 	s.turn = 0
 }
 
-// restart forgets what a broker forgets: every id, what is in flight, and how often
-// it was tried. Topics, messages and cursors stay.
-func (c *core) restart() {
-	clear(c.producers)
-	for _, t := range c.topics {
-		clear(t.producers)
-		for _, s := range t.subs {
-			c.dropConsumers(s)
-			s.rewind()
-			c.alarms.clear(&s.alarm)
-		}
+// unload forgets what a broker forgets that does not have the topic any more: every
+// id, what is in flight, and how often it was tried. Messages and cursors stay.
+func (c *core) unload(t *topic) {
+	for _, p := range t.producers {
+		delete(c.producers, p.id)
 	}
-	clear(c.consumers)
+	clear(t.producers)
+	for _, s := range t.subs {
+		c.dropConsumers(s)
+		s.rewind()
+		c.alarms.clear(&s.alarm)
+	}
 	c.changed = true
 }

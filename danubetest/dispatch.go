@@ -65,6 +65,8 @@ func (c *core) push(s *subscription, m *stored, co *consumer) {
 		RequestID:    m.wire.GetRequestId(),
 		Offset:       m.wire.GetMsgId().GetTopicOffset(),
 		HasOffset:    true,
+		Broker:       s.topic.owner.id,
+		node:         s.topic.owner,
 		Bytes:        len(m.wire.GetPayload()),
 	})
 	first := parcel{pause: p.pause, msg: m.wire}

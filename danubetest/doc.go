@@ -34,6 +34,13 @@
 // testing/synctest it runs on the bubble's time. There, create it inside the bubble,
 // with [WithBufconn], and hand [Broker.DialOption] to the client.
 //
+// # Clusters
+//
+// [WithBrokers] makes several brokers over one set of topics. Every topic has one of
+// them, to which the others redirect. [Broker.MoveTopic] and [Broker.UnloadTopic] move
+// topics as an operator does, [Broker.KillBroker] and [Broker.StartBroker] are
+// accidents, [WithProxy] puts a proxy before all of them.
+//
 // # Faults
 //
 // [Broker.Fault] makes chosen requests fail, hang, take longer or succeed with an

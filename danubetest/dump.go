@@ -20,6 +20,7 @@ func (b *Broker) Dump() (text string) {
 	b.do(func(c *core) {
 		d := dumper{start: c.start}
 		d.line(0, "broker, %s after its start", d.since(c.now))
+		d.cluster(c)
 		for _, t := range c.sorted() {
 			d.topic(t)
 		}
@@ -45,8 +46,31 @@ func (d *dumper) since(t time.Time) string {
 	return t.Sub(d.start).Round(time.Millisecond).String()
 }
 
+// cluster shows the brokers, if there are several.
+func (d *dumper) cluster(c *core) {
+	if len(c.nodes) == 1 {
+		return
+	}
+	for _, n := range c.nodes {
+		var topics []string
+		for _, t := range c.sorted() {
+			if t.owner == n {
+				topics = append(topics, t.name)
+			}
+		}
+		d.line(1, "broker %d, alive %t, topics %v", n.id, n.alive, topics)
+	}
+}
+
 func (d *dumper) topic(t *topic) {
-	d.line(0, "topic %s, %s, %d published, %d kept", t.name, t.dispatch, t.next, t.log.len())
+	moving := ""
+	switch {
+	case t.draining:
+		moving = ", DRAINING"
+	case t.owner == nil:
+		moving = ", MOVING"
+	}
+	d.line(0, "topic %s, %s, %d published, %d kept%s", t.name, t.dispatch, t.next, t.log.len(), moving)
 	for _, name := range slices.Sorted(maps.Keys(t.producers)) {
 		d.line(1, "producer %s, %d sent", name, t.producers[name].sent)
 	}

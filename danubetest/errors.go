@@ -40,6 +40,15 @@ func errRedoLookup() error {
 	return status.Error(codes.Unavailable, "The topic metadata was created, need to redo the lookup to find its broker")
 }
 
+func errElsewhere() error {
+	return status.Error(codes.Unavailable, "The topic exists but is served by another broker, redo the Lookup request")
+}
+
+// errNodeDown is what a proxy says.
+func errNodeDown(url string) error {
+	return status.Errorf(codes.Unavailable, "danubetest: the proxy finds no broker %q", url)
+}
+
 func errDispatchMissing() error {
 	return status.Error(codes.InvalidArgument, "Dispatch strategy is missing")
 }

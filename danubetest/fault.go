@@ -28,6 +28,8 @@ type Fault struct {
 	Producer     string // name
 	Consumer     string // name
 	RoutingKey   string
+	// Broker is the number of the broker that takes the request, from 1.
+	Broker int
 	// Offsets are those of the message in Ack, Nack and deliveries.
 	Offsets []uint64
 	// When chooses freely. It runs in the broker's loop: it must not call the broker,

@@ -330,3 +330,14 @@ func (f *fakeTB) run(fn func(danubetest.TB)) {
 }
 
 func goroutines() int { return runtime.NumGoroutine() }
+
+func code(err error) codes.Code { return status.Code(err) }
+
+func count[T comparable](list []T, v T) (n int) {
+	for _, x := range list {
+		if x == v {
+			n++
+		}
+	}
+	return n
+}

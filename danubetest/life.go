@@ -5,32 +5,75 @@ import (
 	"fmt"
 )
 
-// Stop makes the broker unreachable: it refuses connections and drops those that are
-// open. Topics, messages, offsets and cursors stay, and so does the port; the ids of
-// producers and consumers are forgotten, and what was in flight is not any more.
-// Methods for arranging and inspecting go on working. Stopping twice does nothing.
+// Stop makes the broker, or all brokers of a cluster, unreachable: connections are
+// refused and those that are open dropped. Topics, messages, offsets and cursors stay,
+// and so do the ports; the ids of producers and consumers are forgotten, and what was in
+// flight is not any more. Methods for arranging and inspecting go on working. Stopping
+// twice does nothing.
 func (b *Broker) Stop() {
-	b.net.mu.Lock()
-	defer b.net.mu.Unlock()
-	if b.net.stop() {
-		b.do((*core).restart)
-		b.log.Debug("broker stopped")
-	}
+	b.life.Lock()
+	defer b.life.Unlock()
+	b.stop()
 }
 
-// Start makes a stopped broker reachable again, at the same URL.
+func (b *Broker) stop() {
+	was := false
+	for _, n := range b.nets {
+		if n.stop() {
+			was = true
+			b.log.Debug("broker stopped", "url", n.url())
+		}
+	}
+	if !was {
+		return
+	}
+	b.do(func(c *core) {
+		for _, n := range c.nodes {
+			if n.alive {
+				c.down(n, false)
+			}
+		}
+	})
+}
+
+// Start makes what is stopped or killed reachable again, at the same URLs.
 func (b *Broker) Start() error {
-	b.net.mu.Lock()
-	defer b.net.mu.Unlock()
+	b.life.Lock()
+	defer b.life.Unlock()
 	select {
 	case <-b.gone:
 		return errors.New("danubetest: the broker is closed")
 	default:
 	}
-	if err := b.net.start(); err != nil {
-		return err
+	var dead []*node
+	b.do(func(c *core) {
+		for _, n := range c.nodes {
+			if !n.alive {
+				dead = append(dead, n)
+			}
+		}
+	})
+	if len(dead) == 0 {
+		return errors.New("danubetest: the broker is running")
 	}
-	b.log.Debug("broker started", "url", b.URL())
+	for _, n := range dead {
+		if err := b.startNode(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startNode starts one broker.
+func (b *Broker) startNode(n *node) error {
+	b.do(func(c *core) { c.up(n) }) // before the first request
+	if n.net.srv == nil {           // the proxy may be there already
+		if err := n.net.start(); err != nil {
+			b.do(func(c *core) { c.down(n, false) })
+			return err
+		}
+	}
+	b.log.Debug("broker started", "url", n.url)
 	return nil
 }
 
@@ -39,9 +82,11 @@ func (b *Broker) Start() error {
 // always nil.
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
-		b.net.mu.Lock()
-		defer b.net.mu.Unlock()
-		b.net.stop()
+		b.life.Lock()
+		defer b.life.Unlock()
+		for _, n := range b.nets {
+			n.stop()
+		}
 		close(b.quit)
 		<-b.gone
 		b.log.Debug("broker closed")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,18 +22,15 @@ import (
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
-// bufconnHost is the address of a broker that has none.
-const bufconnHost = "danubetest:6650"
-
-// network is the listener and the gRPC server behind it. Both are made anew by each
-// start.
+// network is a listener and the gRPC server behind it: a broker's, or the proxy's.
+// Both are made anew by each start.
 type network struct {
 	b    *Broker
+	id   int    // the broker's, 0 for the proxy
 	host string // what clients dial
 	any  bool   // listens on an unspecified host
 
-	mu   sync.Mutex // held over a whole start or stop
-	srv  *grpc.Server
+	srv  *grpc.Server  // guarded by Broker.life
 	done chan struct{} // closed when srv.Serve has returned
 
 	lisMu sync.Mutex
@@ -42,59 +40,85 @@ type network struct {
 type (
 	producerService struct {
 		pb.UnimplementedProducerServiceServer
-		b *Broker
+		*network
 	}
 	consumerService struct {
 		pb.UnimplementedConsumerServiceServer
-		b *Broker
+		*network
 	}
 	discoveryService struct {
 		pb.UnimplementedDiscoveryServer
-		b *Broker
+		*network
 	}
 	healthService struct {
 		pb.UnimplementedHealthCheckServer
-		b *Broker
+		*network
 	}
 )
 
-// newNetwork opens the listener for the first time.
-func newNetwork(b *Broker) (*network, error) {
-	n := &network{b: b, host: bufconnHost}
+// memoryHost is the address of a broker that has none. The dialer of
+// [Broker.DialOption] knows it.
+func memoryHost(id int) string {
+	if id < 2 {
+		return "danubetest:6650"
+	}
+	return fmt.Sprintf("danubetest-%d:6650", id)
+}
+
+// newNetwork opens a listener for the first time.
+func newNetwork(b *Broker, id int) (*network, error) {
+	n := &network{b: b, id: id, host: memoryHost(id)}
 	if b.cfg.bufconn {
 		n.lis = bufconn.Listen(256 << 10)
 		return n, nil
 	}
-	lis, err := net.Listen("tcp", b.cfg.addr)
+	addr, err := nthAddr(b.cfg.addr, max(id, 1)-1)
+	if err != nil {
+		return nil, fmt.Errorf("danubetest: %w", err)
+	}
+	lis, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("danubetest: %w", err)
 	}
 	n.lis = lis
-	addr := lis.Addr().(*net.TCPAddr)
-	n.host, n.any = addr.String(), addr.IP.IsUnspecified()
+	local := lis.Addr().(*net.TCPAddr)
+	n.host, n.any = local.String(), local.IP.IsUnspecified()
 	if n.any {
-		n.host = fmt.Sprintf("127.0.0.1:%d", addr.Port)
+		n.host = fmt.Sprintf("127.0.0.1:%d", local.Port)
 	}
 	return n, nil
 }
 
+// nthAddr returns an address whose port is so much higher, unless it is 0 or a name.
+func nthAddr(addr string, i int) (string, error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port == 0 || i == 0 {
+		return addr, nil
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+i)), nil
+}
+
 // serve starts a server on the listener.
 func (n *network) serve() {
-	b := n.b
 	srv := grpc.NewServer(
-		grpc.MaxRecvMsgSize(math.MaxInt32), // the limit has an answer of its own, see Broker.call
+		grpc.MaxRecvMsgSize(math.MaxInt32), // the limit has an answer of its own, see network.call
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: math.MaxInt64}), // it asks nobody itself
 		// A Danube broker has nothing against clients that ask often whether it is
 		// there; grpc-go's own default ends the connection of one that does so every 20 s.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	)
-	pb.RegisterProducerServiceServer(srv, &producerService{b: b})
-	pb.RegisterConsumerServiceServer(srv, &consumerService{b: b})
-	pb.RegisterDiscoveryServer(srv, &discoveryService{b: b})
-	pb.RegisterHealthCheckServer(srv, &healthService{b: b})
-	adminpb.RegisterTopicAdminServer(srv, &topicAdmin{b: b})
-	adminpb.RegisterNamespaceAdminServer(srv, &namespaceAdmin{b: b})
+	pb.RegisterProducerServiceServer(srv, &producerService{network: n})
+	pb.RegisterConsumerServiceServer(srv, &consumerService{network: n})
+	pb.RegisterDiscoveryServer(srv, &discoveryService{network: n})
+	pb.RegisterHealthCheckServer(srv, &healthService{network: n})
+	adminpb.RegisterTopicAdminServer(srv, &topicAdmin{network: n})
+	adminpb.RegisterNamespaceAdminServer(srv, &namespaceAdmin{network: n})
+	adminpb.RegisterBrokerAdminServer(srv, &brokerAdmin{network: n})
 	done := make(chan struct{})
 	n.srv, n.done = srv, done
 	lis := n.listener()
@@ -118,9 +142,6 @@ func (n *network) stop() (was bool) {
 
 // start listens on the old address again. Somebody may have the port for a moment.
 func (n *network) start() error {
-	if n.srv != nil {
-		return errors.New("danubetest: the broker is running")
-	}
 	if n.b.cfg.bufconn {
 		n.setListener(bufconn.Listen(256 << 10))
 		n.serve()
@@ -157,43 +178,68 @@ func (n *network) setListener(l net.Listener) {
 	n.lis = l
 }
 
-// dial connects to the broker in memory.
-func (n *network) dial(ctx context.Context, _ string) (net.Conn, error) {
-	if lis, ok := n.listener().(*bufconn.Listener); ok {
-		return lis.DialContext(ctx)
+// dial connects to a broker in memory.
+func (b *Broker) dial(ctx context.Context, addr string) (net.Conn, error) {
+	for _, n := range b.nets {
+		if addr != n.host && len(b.nets) > 1 {
+			continue
+		}
+		if lis, ok := n.listener().(*bufconn.Listener); ok {
+			return lis.DialContext(ctx)
+		}
+		return nil, fmt.Errorf("danubetest: dial %s: connection refused", addr)
 	}
-	return nil, errors.New("danubetest: connection refused: the broker is stopped")
+	return nil, fmt.Errorf("danubetest: dial %s: no such host", addr)
 }
 
-// URL returns the address that clients are given, such as http://127.0.0.1:40123. It
-// stays the same over [Broker.Stop] and [Broker.Start].
-func (b *Broker) URL() string { return "http://" + b.net.host }
+func (n *network) url() string { return "http://" + n.host }
 
-// urlFor returns what lookups of this client answer.
-func (b *Broker) urlFor(ctx context.Context) string {
-	if b.net.any {
+// URL returns the address that clients are given, such as http://127.0.0.1:40123: the
+// first broker's, or the proxy's. It stays the same over [Broker.Stop] and
+// [Broker.Start].
+func (b *Broker) URL() string { return b.nets[0].url() }
+
+// urlsFor returns what lookups of this client say about a broker. On an unspecified
+// host they repeat the host that the client dialed.
+func (n *node) urlsFor(ctx context.Context) (connect, broker string) {
+	connect = n.net.url()
+	if n.net.any {
 		if a := metadata.ValueFromIncomingContext(ctx, ":authority"); len(a) == 1 && a[0] != "" {
-			return "http://" + a[0]
+			host, _, err := net.SplitHostPort(a[0])
+			if err != nil {
+				host = a[0]
+			}
+			_, port, _ := net.SplitHostPort(n.net.host)
+			connect = "http://" + net.JoinHostPort(host, port)
 		}
 	}
-	return b.URL()
+	if n.net.id == 0 {
+		return connect, n.url
+	}
+	return connect, connect
 }
 
-// DialOption returns what a client needs to reach the broker: with [WithBufconn] a
+// DialOption returns what a client needs to reach the brokers: with [WithBufconn] a
 // dialer for memory, else nothing.
 func (b *Broker) DialOption() grpc.DialOption {
 	if !b.cfg.bufconn {
 		return grpc.EmptyDialOption{}
 	}
-	return grpc.WithContextDialer(b.net.dial)
+	return grpc.WithContextDialer(b.dial)
 }
 
-// Dial opens a plain gRPC connection to the broker, for calls below any client. The
-// caller closes it.
+// Dial opens a plain gRPC connection to the first broker, for calls below any client.
+// The caller closes it.
 func (b *Broker) Dial(opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return b.DialURL(b.URL(), opts...)
+}
+
+// DialURL opens a plain gRPC connection to a broker at one of [Broker.URLs], or at an
+// address that a lookup has answered with. The caller closes it.
+func (b *Broker) DialURL(url string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	opts = append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		b.DialOption(),
 	}, opts...)
-	return grpc.NewClient("passthrough:///"+strings.TrimPrefix(b.URL(), "http://"), opts...)
+	return grpc.NewClient("passthrough:///"+strings.TrimPrefix(url, "http://"), opts...)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 )
 
 // Option changes how a [Broker] is made. Options are applied in order.
@@ -23,6 +24,9 @@ type config struct {
 	logger        *slog.Logger
 	forgetAcked   bool
 	callLog       int
+	brokers       int
+	proxy         bool
+	timing        Timing
 }
 
 type topicOption struct {
@@ -40,6 +44,8 @@ func newConfig(opts []Option) (config, error) {
 		maxMessage: 10 << 20,
 		logger:     slog.New(slog.DiscardHandler),
 		callLog:    10_000,
+		brokers:    1,
+		timing:     Timing{Gap: 2 * time.Second, Failover: 25 * time.Second},
 	}
 	var errs []error
 	for _, o := range opts {

@@ -21,6 +21,7 @@ func (f *fault) matches(in *Call) bool {
 		(f.Subscription == "" || f.Subscription == in.Subscription) &&
 		(f.Producer == "" || f.Producer == in.Producer) &&
 		(f.Consumer == "" || f.Consumer == in.Consumer) &&
+		(f.Broker == 0 || f.Broker == in.Broker) &&
 		(f.RoutingKey == "" || f.RoutingKey == in.RoutingKey) &&
 		(len(f.Offsets) == 0 || in.HasOffset && slices.Contains(f.Offsets, in.Offset)) &&
 		(f.When == nil || f.When(*in))

@@ -15,8 +15,8 @@ import (
 func (s *consumerService) Ack(ctx context.Context, req *pb.AckRequest) (*pb.AckResponse, error) {
 	id := req.GetMsgId()
 	in := settleCall(MethodAck, id, req.GetSubscriptionName(), req.GetRequestId())
-	err := s.b.call(ctx, &in, req, func(c *core) error {
-		sub, what := c.settling(id, req.GetSubscriptionName())
+	err := s.call(ctx, &in, req, func(c *core) error {
+		sub, what := c.settling(&in, id, req.GetSubscriptionName())
 		switch {
 		case id == nil:
 			return errReset()
@@ -45,9 +45,9 @@ func settleCall(m Method, id *pb.MsgID, subscription string, request uint64) Cal
 }
 
 // settling finds the subscription of an Ack or Nack, or says what is missing.
-func (c *core) settling(id *pb.MsgID, name string) (s *subscription, missing string) {
+func (c *core) settling(in *Call, id *pb.MsgID, name string) (s *subscription, missing string) {
 	t := c.topics[id.GetTopicName()]
-	if t == nil {
+	if t == nil || !t.on(in.node) {
 		return nil, "Topic " + id.GetTopicName() + " not found in registry"
 	}
 	if s = t.sub(name); s == nil {

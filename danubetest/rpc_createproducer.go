@@ -10,8 +10,8 @@ import (
 //
 //   - INVALID_ARGUMENT when the name is not /namespace/topic, or when a topic is to be
 //     created with an unknown dispatch strategy.
-//   - UNAVAILABLE when the namespace does not exist; with [WithClusterCreate] also
-//     when this request has created the topic.
+//   - UNAVAILABLE when the namespace does not exist, and when another broker has the topic
+//     or none has it; with [WithClusterCreate] also when this request has created it.
 //   - NOT_FOUND when the topic does not exist and topics are not created.
 //   - ALREADY_EXISTS when a plain topic and partitions would have the same base name.
 //   - FAILED_PRECONDITION when the topic has the other dispatch strategy.
@@ -26,8 +26,8 @@ func (s *producerService) CreateProducer(ctx context.Context, req *pb.ProducerRe
 		Producer:  req.GetProducerName(),
 		RequestID: req.GetRequestId(),
 	}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
-		p, err := c.createProducer(req)
+	err := s.call(ctx, &in, req, func(c *core) error {
+		p, err := c.createProducer(in.node, req)
 		if err == nil {
 			resp.ProducerId = p.id
 		}
@@ -39,10 +39,10 @@ func (s *producerService) CreateProducer(ctx context.Context, req *pb.ProducerRe
 	return resp, nil
 }
 
-func (c *core) createProducer(req *pb.ProducerRequest) (*producer, error) {
+func (c *core) createProducer(n *node, req *pb.ProducerRequest) (*producer, error) {
 	name := req.GetTopicName()
 	want, known := dispatchOf(req.GetDispatchStrategy())
-	t, err := c.topicFor(name)
+	t, err := c.topicOn(n, name)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c *core) createProducer(req *pb.ProducerRequest) (*producer, error) {
 	case t == nil && !known:
 		return nil, errDispatchMissing()
 	case t == nil:
-		if t, err = c.addTopic(name, want); err != nil {
+		if t, err = c.addTopic(name, want, c.placeNew(n)); err != nil {
 			return nil, err
 		}
 		if c.cfg.clusterCreate {
@@ -71,7 +71,17 @@ func (c *core) createProducer(req *pb.ProducerRequest) (*producer, error) {
 	return p, nil
 }
 
-// topicFor returns the topic of a request, nil when there is none.
+// topicOn returns the topic of a request, nil when there is none. It is an error when
+// another broker has it.
+func (c *core) topicOn(n *node, name string) (*topic, error) {
+	t, err := c.topicFor(name)
+	if t != nil && (!t.on(n) || t.draining) {
+		return nil, errElsewhere()
+	}
+	return t, err
+}
+
+// topicFor returns the topic of that name, nil when there is none.
 func (c *core) topicFor(name string) (*topic, error) {
 	if _, ok := splitTopic(name); !ok {
 		return nil, errTopicFormat(name)

@@ -7,37 +7,45 @@ import (
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
-// TopicLookup says where a topic is served: always here.
+// TopicLookup says where a topic is served: Connect when it is here, else Redirect to
+// the broker that has it, dead or alive. Behind a proxy both answer with the proxy as
+// connect_url.
 //
 // INVALID_ARGUMENT when the name is not /namespace/topic, NOT_FOUND when there is no
-// such topic; the base name of a partitioned topic is none.
+// such topic, or none has it because it is moving; the base name of a partitioned topic
+// is none.
 func (s *discoveryService) TopicLookup(ctx context.Context, req *pb.TopicLookupRequest) (*pb.TopicLookupResponse, error) {
+	resp := &pb.TopicLookupResponse{RequestId: req.GetRequestId(), ResponseType: pb.TopicLookupResponse_Redirect}
 	in := Call{Method: MethodTopicLookup, Topic: req.GetTopic(), RequestID: req.GetRequestId()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	var owner *node
+	err := s.call(ctx, &in, req, func(c *core) error {
 		t, err := c.topicFor(req.GetTopic())
-		if err == nil && t == nil {
-			err = errNoTopicLookup(req.GetTopic())
+		if err != nil {
+			return err
 		}
-		return err
+		if t == nil || t.owner == nil {
+			return errNoTopicLookup(req.GetTopic())
+		}
+		owner = t.owner
+		if owner == in.node {
+			resp.ResponseType = pb.TopicLookupResponse_Connect
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	url := s.b.urlFor(ctx)
-	return &pb.TopicLookupResponse{
-		RequestId:    req.GetRequestId(),
-		ResponseType: pb.TopicLookupResponse_Connect,
-		ConnectUrl:   url,
-		BrokerUrl:    url,
-	}, nil
+	resp.ConnectUrl, resp.BrokerUrl = owner.urlsFor(ctx)
+	resp.Proxy = resp.ConnectUrl != resp.BrokerUrl
+	return resp, nil
 }
 
 // TopicPartitions lists the topics behind a name: the topic itself, or its
-// partitions in lexicographic order (10 before 2), or nothing.
+// partitions in lexicographic order (10 before 2), or nothing. Every broker knows.
 func (s *discoveryService) TopicPartitions(ctx context.Context, req *pb.TopicLookupRequest) (*pb.TopicPartitionsResponse, error) {
 	resp := &pb.TopicPartitionsResponse{RequestId: req.GetRequestId()}
 	in := Call{Method: MethodTopicPartitions, Topic: req.GetTopic(), RequestID: req.GetRequestId()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		if _, err := c.topicFor(req.GetTopic()); err != nil {
 			return err
 		}

@@ -15,14 +15,15 @@ import (
 func (s *healthService) HealthCheck(ctx context.Context, req *pb.HealthCheckRequest) (*pb.HealthCheckResponse, error) {
 	resp := &pb.HealthCheckResponse{Status: pb.HealthCheckResponse_CLOSE}
 	in := Call{Method: MethodHealthCheck, RequestID: req.GetRequestId(), id: req.GetId(), kind: req.GetClient()}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		ok := false
 		switch req.GetClient() {
 		case pb.HealthCheckRequest_Producer:
-			ok = c.producers[req.GetId()] != nil
+			p := c.producers[req.GetId()]
+			ok = p != nil && p.topic.on(in.node)
 		case pb.HealthCheckRequest_Consumer:
 			co := c.consumers[req.GetId()]
-			ok = co != nil && co.active
+			ok = co != nil && co.active && co.sub.topic.on(in.node)
 		default:
 			return status.Error(codes.InvalidArgument, "Invalid client type")
 		}

@@ -13,8 +13,8 @@ import (
 func (s *consumerService) Nack(ctx context.Context, req *pb.NackRequest) (*pb.NackResponse, error) {
 	id := req.GetMsgId()
 	in := settleCall(MethodNack, id, req.GetSubscriptionName(), req.GetRequestId())
-	err := s.b.call(ctx, &in, req, func(c *core) error {
-		sub, what := c.settling(id, req.GetSubscriptionName())
+	err := s.call(ctx, &in, req, func(c *core) error {
+		sub, what := c.settling(&in, id, req.GetSubscriptionName())
 		switch {
 		case id == nil:
 			return errReset()

@@ -15,9 +15,9 @@ func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.Serve
 	b, ctx := s.b, srv.Context()
 	var st *stream
 	in := Call{Method: MethodReceiveMessages, RequestID: req.GetRequestId(), id: req.GetConsumerId()}
-	err := b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		co := c.consumers[req.GetConsumerId()]
-		if co == nil {
+		if co == nil || !co.sub.topic.on(in.node) {
 			return errNoConsumer(req.GetConsumerId())
 		}
 		st = c.open(co)

@@ -11,8 +11,9 @@ import (
 //   - CANCELLED, as a reset stream, without msg_id.
 //   - OUT_OF_RANGE when the request is larger than 4 MiB.
 //   - NOT_FOUND when the producer is unknown: it was never created, or the broker
-//     restarted since.
-//   - PERMISSION_DENIED when the topic is not here, or is not the producer's.
+//     restarted since, or the topic moved away.
+//   - PERMISSION_DENIED when the topic is not here, or about to move, or is not the
+//     producer's.
 //   - INVALID_ARGUMENT when the payload is larger than [WithMaxMessageSize] allows.
 //
 // Every field is stored as it came, but for the offset on reliable topics.
@@ -27,11 +28,11 @@ func (s *producerService) SendMessage(ctx context.Context, req *pb.StreamMessage
 		Bytes:      len(req.GetPayload()),
 		id:         id.GetProducerId(),
 	}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
+	err := s.call(ctx, &in, req, func(c *core) error {
 		if id == nil {
 			return errReset()
 		}
-		return c.publish(req)
+		return c.publish(&in, req)
 	})
 	if err != nil {
 		return nil, err
@@ -39,14 +40,17 @@ func (s *producerService) SendMessage(ctx context.Context, req *pb.StreamMessage
 	return &pb.MessageResponse{RequestId: req.GetRequestId()}, nil
 }
 
-func (c *core) publish(m *pb.StreamMessage) error {
+func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 	p := c.producers[m.GetMsgId().GetProducerId()]
-	if p == nil {
+	if p == nil || !p.topic.on(in.node) {
 		return errNoProducer(m.GetMsgId().GetProducerId())
 	}
 	t := c.topics[m.GetMsgId().GetTopicName()]
-	if t == nil {
+	if t == nil || !t.on(in.node) {
 		return errPublish("Topic " + m.GetMsgId().GetTopicName() + " not found in registry")
+	}
+	if t.draining {
+		return errPublish("Topic " + t.name + " is draining or closed; retry lookup/moved")
 	}
 	if p.topic != t {
 		return errPublish("the producer is not attached to topic " + t.name)

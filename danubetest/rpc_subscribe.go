@@ -13,6 +13,7 @@ import (
 //
 //   - INVALID_ARGUMENT when the topic's name is not /namespace/topic.
 //   - NOT_FOUND when the topic does not exist; it is never created.
+//   - UNAVAILABLE when another broker has the topic, or none.
 //   - PERMISSION_DENIED when the subscription is Exclusive and another name has it,
 //     also when that one is long gone.
 //   - UNIMPLEMENTED for the types Failover and KeyShared.
@@ -29,8 +30,8 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 		Consumer:     req.GetConsumerName(),
 		RequestID:    req.GetRequestId(),
 	}
-	err := s.b.call(ctx, &in, req, func(c *core) error {
-		co, err := c.subscribe(req)
+	err := s.call(ctx, &in, req, func(c *core) error {
+		co, err := c.subscribe(in.node, req)
 		if err == nil {
 			resp.ConsumerId = co.id
 		}
@@ -42,8 +43,8 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 	return resp, nil
 }
 
-func (c *core) subscribe(req *pb.ConsumerRequest) (*consumer, error) {
-	t, err := c.topicFor(req.GetTopicName())
+func (c *core) subscribe(n *node, req *pb.ConsumerRequest) (*consumer, error) {
+	t, err := c.topicOn(n, req.GetTopicName())
 	if err != nil {
 		return nil, err
 	}

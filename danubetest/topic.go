@@ -16,6 +16,9 @@ type topic struct {
 	base      string // name without the partition's suffix
 	partition int    // -1 when not a partition
 	dispatch  Dispatch
+	owner     *node // who serves it; nil while it moves
+	draining  bool  // about to move: takes no messages any more
+	moving    alarm // the next step of a move
 
 	log       queue[*stored] // retained messages, in order
 	first     uint64         // place of the first retained one
@@ -64,6 +67,9 @@ func newTopic(name string, d Dispatch) *topic {
 	}
 	return t
 }
+
+// on reports whether a broker serves the topic.
+func (t *topic) on(n *node) bool { return t.owner == n }
 
 // add appends a message to the log.
 func (t *topic) add(m *pb.StreamMessage, now time.Time) *stored {
