@@ -89,7 +89,7 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		{"concurrency", c.Concurrency > 0, "expected at least 1"},
 		{"rate_limit", c.RateLimit >= 0, "expected 0, which is no limit, or more records a second"},
 		{"ack_timeout_ms", c.AckTimeout >= minAckTimeout, "expected at least 10000, which is what the broker should have, too"},
-		{"commit_lag_ms", c.CommitLag >= 0, "expected 0 or more"},
+		{"commit_lag_ms", c.CommitLag >= 0 && (c.CommitLag == 0 || c.CommitLag < c.DrainTimeout), "expected 0, which is no lag, or more, and less than drain_timeout_ms, which is " + v.text("drain_timeout_ms") + ": a stop waits for it"},
 		{"health_check_interval_ms", c.HealthInterval > 0, "expected more than 0"},
 		{"health_check_failure_threshold", c.HealthThreshold > 0, "expected at least 1"},
 		{"metrics_port", c.MetricsPort >= 0 && c.MetricsPort <= 65535, "expected 1 to 65535, or 0 for no metrics"},
