@@ -53,16 +53,18 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b.dones.New = func() any { return make(chan struct{}, 1) }
 	b.core = newCore(&b.cfg)
-	if err := b.listen(); err != nil {
-		return nil, err
+	for i := range cfg.brokers {
+		b.core.nodes = append(b.core.nodes, &node{id: i + 1, alive: true})
 	}
 	var errs []error
 	for _, t := range cfg.topics {
 		errs = append(errs, b.core.createTopic(t.name, t.cfg))
 	}
 	if err := errors.Join(errs...); err != nil {
-		b.hangUp()
 		return nil, fmt.Errorf("danubetest: %w", err)
+	}
+	if err := b.listen(); err != nil {
+		return nil, err
 	}
 	go b.loop()
 	for _, n := range b.nets {
@@ -72,7 +74,7 @@ func New(opts ...Option) (*Broker, error) {
 	return b, nil
 }
 
-// listen opens the listeners and makes the brokers behind them.
+// listen opens the listeners and tells the brokers their addresses.
 func (b *Broker) listen() error {
 	count := b.cfg.brokers
 	if b.cfg.proxy {
@@ -85,28 +87,21 @@ func (b *Broker) listen() error {
 		}
 		n, err := newNetwork(b, id)
 		if err != nil {
-			b.hangUp()
+			for _, n := range b.nets {
+				n.lis.Close()
+			}
 			return err
 		}
 		b.nets = append(b.nets, n)
 	}
-	for i := range b.cfg.brokers {
-		n := &node{id: i + 1, alive: true}
+	for i, n := range b.core.nodes {
 		if b.cfg.proxy {
 			n.net, n.url = b.nets[0], fmt.Sprintf("http://broker-%d.danubetest:6650", n.id)
 		} else {
 			n.net, n.url = b.nets[i], b.nets[i].url()
 		}
-		b.core.nodes = append(b.core.nodes, n)
 	}
 	return nil
-}
-
-// hangUp closes listeners that no server has yet.
-func (b *Broker) hangUp() {
-	for _, n := range b.nets {
-		n.lis.Close()
-	}
 }
 
 // loop runs tasks and alarms, one at a time.
