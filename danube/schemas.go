@@ -30,7 +30,8 @@ type Schemas struct {
 // Schemas returns the schema registry. All calls return the same one.
 func (c *Client) Schemas() *Schemas { return &c.schemas }
 
-// RegisterOptions are what may be said about a new version.
+// RegisterOptions are what may be said about a new version. Description and Tags are
+// free text.
 type RegisterOptions struct {
 	Description string
 	CreatedBy   string // default: "danube-connect-go"
