@@ -9,8 +9,8 @@ import (
 )
 
 // countingClient counts what a runtime publishes at the moment when the broker has
-// answered. Commit would not do: it comes late on purpose. Counting allocates
-// nothing, or it would be in the figures.
+// answered. Commit would not do: it comes for many at once, between two polls.
+// Counting allocates nothing, or it would be in the figures.
 type countingClient struct {
 	connect.Client
 	meter *meter
