@@ -62,9 +62,7 @@ func (k *core) healthChecks() (stop func()) {
 		t := time.NewTicker(k.cfg.HealthInterval)
 		defer t.Stop()
 		for {
-			call, end := context.WithTimeout(ctx, healthTimeout)
-			err := protect(func() error { return checker.HealthCheck(call) })
-			end()
+			err := k.healthCheck(ctx, checker)
 			if ctx.Err() != nil {
 				return
 			}
@@ -89,6 +87,29 @@ func (k *core) healthChecks() (stop func()) {
 		}
 	}()
 	return cancel
+}
+
+// healthCheck makes one check. One that does not return is itself a reason for not
+// being ready, and there is no other before it has.
+func (k *core) healthCheck(ctx context.Context, checker HealthChecker) error {
+	call, end := context.WithTimeout(ctx, healthTimeout)
+	defer end()
+	done := make(chan error, 1)
+	go func() { done <- k.protect("HealthCheck", func() error { return checker.HealthCheck(call) }) }()
+	late := time.NewTimer(healthTimeout + noticeTime)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-late.C:
+			reason := fmt.Sprintf("HealthCheck has not returned within %v", healthTimeout)
+			k.board.Set("health check", reason)
+			k.log.Warn("the connector's health check fails", "error", reason)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // onSession shows on the board where the sessions of a topic stand: that of each
