@@ -75,7 +75,9 @@ func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error
 	defer rt.board.Set(what, "")
 	for n := 1; ; n++ {
 		rt.committing.Store(&what)
+		rt.commitCall.Enter(time.Now(), commitBudget)
 		err := rt.protect(what, f)
+		rt.commitCall.Leave()
 		rt.committing.Store(nil)
 		if err == nil {
 			return nil

@@ -244,6 +244,26 @@ func TestSourceLastCommitThatHangsIsLeftBehind(t *testing.T) {
 	})
 }
 
+func TestSourceHungCommitShowsOnHealthz(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		release := make(chan struct{})
+		source := &committing{testSource: once(offsets("p", 1, 3)...)}
+		source.commit = func(int, []Offset) error {
+			<-release
+			return nil
+		}
+		r := l.source(source)
+		l.pause(35 * time.Second)
+		same(t, "overdue after 35s", r.overdue(), "[]")
+		l.pause(10 * time.Second)
+		same(t, "overdue after 45s", r.overdue(), "[commit]")
+		close(release)
+		l.until("well again", func() bool { return len(r.overdue()) == 0 })
+		r.stopped()
+	})
+}
+
 func TestSourceCommitIsNeverConcurrent(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		l.topic("t", 3)

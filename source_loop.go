@@ -43,12 +43,22 @@ func (rt *SourceRuntime) runPoll() {
 			}
 		case rt.stop.Err() != nil:
 		case err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
-			rt.log.Info("the source is finished")
-			rt.cancel(errStopped)
+			rt.finished()
 		default:
 			rt.idle(rt.failedCall("Poll", err, wait))
 		}
 	}
+}
+
+// finished ends the run once the broker has everything. Nobody has asked for an end,
+// so nothing limits the time for that: the broker may be restarting just now.
+func (rt *SourceRuntime) finished() {
+	rt.log.Info("the source is finished")
+	select {
+	case <-rt.commits.Idle():
+	case <-rt.stop.Done():
+	}
+	rt.cancel(errStopped)
 }
 
 // idle waits before the next poll, committing what gets ready meanwhile.
@@ -94,8 +104,7 @@ func (rt *SourceRuntime) runStream() {
 		switch {
 		case rt.stop.Err() != nil:
 		case err == nil || err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
-			rt.log.Info("the source is finished")
-			rt.cancel(errStopped)
+			rt.finished()
 		default:
 			retry.Sleep(rt.stop, rt.failedCall("Stream", err, wait))
 			rt.board.Set("Stream", "")

@@ -11,6 +11,7 @@ import (
 	"github.com/danube-messaging/danube-connect-go/internal/commit"
 	"github.com/danube-messaging/danube-connect-go/internal/gate"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
+	"github.com/danube-messaging/danube-connect-go/internal/ops"
 )
 
 // SourceRuntime moves records from a connector to Danube: it polls or runs the
@@ -36,6 +37,7 @@ type SourceRuntime struct {
 	failedLate  atomic.Bool            // an error that came during the drain is known
 	uncommitted atomic.Pointer[string] // what was published, and not committed before the drain deadline
 	store       CheckpointStore        // nil without one
+	commitCall  *ops.Call
 
 	polling    atomic.Pointer[string] // the call of Poll or Stream under way
 	committing atomic.Pointer[string] // the call of Commit or of the store under way
@@ -53,9 +55,10 @@ func NewSourceRuntime(c SourceConnector, opts ...Option) (*SourceRuntime, error)
 	}
 	rt := &SourceRuntime{
 		core: k, source: c,
-		commits: commit.New[Offset](k.cfg.CommitLag),
-		general: k.metrics.Topic(k.cfg.DestinationTopic),
-		store:   k.opts.checkpoints,
+		commitCall: k.board.NewCall("commit"),
+		commits:    commit.New[Offset](k.cfg.CommitLag),
+		general:    k.metrics.Topic(k.cfg.DestinationTopic),
+		store:      k.opts.checkpoints,
 	}
 	if a, ok := c.(*streamSource); ok {
 		rt.stream = a.StreamConnector

@@ -35,6 +35,7 @@ type Tracker[O comparable] struct {
 	ready   int // settled at the front of a queue
 	pending int // not settled, over all queues
 	wake    chan struct{}
+	idle    chan struct{} // closed when nothing is pending any more; nil when nobody waits
 }
 
 type queue[O comparable] struct {
@@ -93,7 +94,7 @@ func (t *Tracker[O]) Settle(partition string, f *Flight[O]) {
 	if t.lag > 0 {
 		f.at = time.Now()
 	}
-	t.pending--
+	t.ended()
 	q := t.queue(partition, f)
 	before := q.ready
 	for i := q.head + q.ready; i < len(q.flights) && q.flights[i].settled; i++ {
@@ -116,7 +117,15 @@ func (t *Tracker[O]) Fail(f *Flight[O]) {
 	defer t.mu.Unlock()
 	if !f.settled && !f.failed {
 		f.failed = true
-		t.pending--
+		t.ended()
+	}
+}
+
+func (t *Tracker[O]) ended() {
+	t.pending--
+	if t.pending == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
 	}
 }
 
@@ -212,6 +221,21 @@ func (t *Tracker[O]) Settled() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ready
+}
+
+// Idle returns a channel that is closed when every record is settled or has failed.
+func (t *Tracker[O]) Idle() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	idle := t.idle
+	if t.pending == 0 {
+		close(t.idle)
+		t.idle = nil
+	}
+	return idle
 }
 
 // Pending is the number of records that are neither settled nor failed.
