@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -71,23 +69,42 @@ func (rt *SourceRuntime) emit(ctx context.Context, r *SourceRecord, receipt func
 	topic.metrics.Received.Inc()
 	topic.metrics.Inflight.Inc()
 	f.out = danube.Outgoing{Payload: r.Payload, Attributes: r.Attributes, Key: r.Key, PublishTime: r.PublishTime}
+	index := 0
 	if rt.cfg.Stamps && !r.Offset.IsZero() {
-		f.out.Origin = rt.origins.of(rt.cfg.ConnectorName, r.Offset)
+		index = rt.origins.next(r.Offset)
+		f.out.Origin = originName(rt.cfg.ConnectorName, r.Offset, index)
 	}
-	if topic.limiter != nil && topic.limiter.Wait(ctx) != nil {
-		topic.metrics.Inflight.Dec()
-		rt.commits.Drop(r.Offset.Partition, &f.Flight)
+	err = topic.limit(ctx)
+	if err == nil {
+		err = topic.producer.SendAsync(ctx, &f.out, f.published)
+	}
+	if err == nil {
+		return nil
+	}
+	topic.metrics.Inflight.Dec()
+	if errors.Is(err, danube.ErrNotSent) {
+		err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
+	}
+	if f.out.Origin != "" {
+		rt.origins.back(r.Offset, index)
+	}
+	rt.commits.Drop(r.Offset.Partition, &f.Flight)
+	return err
+}
+
+// limit waits until rate_limit lets the next record through.
+func (t *sourceTopic) limit(ctx context.Context) error {
+	if t.limiter == nil {
+		return nil
+	}
+	err := t.limiter.Wait(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrNotEmitted, context.Cause(ctx))
 	}
-	if err := topic.producer.SendAsync(ctx, &f.out, f.published); err != nil {
-		topic.metrics.Inflight.Dec()
-		if errors.Is(err, danube.ErrNotSent) {
-			err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
-		}
-		rt.commits.Drop(r.Offset.Partition, &f.Flight)
-		return err
-	}
-	return nil
+	return fmt.Errorf("%w: rate_limit leaves no room until the deadline: %w", ErrNotEmitted, context.DeadlineExceeded)
 }
 
 // published is called by the producer when a record has ended, in order for each
@@ -103,7 +120,7 @@ func (f *flight) published(r Receipt, err error) {
 		m.Took(time.Since(f.started))
 		m.Processed.Inc()
 		f.end(r, nil)
-	case errors.Is(err, danube.ErrTooLarge), errors.Is(err, danube.ErrSchema):
+	case errors.Is(err, danube.ErrBadMessage), errors.Is(err, danube.ErrTooLarge), errors.Is(err, danube.ErrSchema):
 		f.refused(r, InvalidData(err))
 	default:
 		f.lost(r, err)
@@ -164,31 +181,4 @@ func (f *flight) giveUp(r Receipt, err error) {
 	f.rt.commits.Fail(&f.Flight)
 	f.rt.unpublished.Add(1)
 	f.answer(r, err)
-}
-
-// origins names records by the source's own position, the same after a replay.
-type origins struct {
-	mu   sync.Mutex
-	last map[string]origin // by source partition
-}
-
-type origin struct {
-	value string
-	index int
-}
-
-// of returns the name of the next record with an offset: several records may share
-// one, and are numbered.
-func (o *origins) of(connector string, offset Offset) string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.last == nil {
-		o.last = make(map[string]origin)
-	}
-	now := origin{value: offset.Value}
-	if before, ok := o.last[offset.Partition]; ok && before.value == offset.Value {
-		now.index = before.index + 1
-	}
-	o.last[offset.Partition] = now
-	return connector + "/" + offset.Partition + "@" + offset.Value + "#" + strconv.Itoa(now.index)
 }

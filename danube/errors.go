@@ -25,6 +25,9 @@ var (
 	ErrPermission = errors.New("permission denied")
 	// ErrAuth: the broker does not accept the client's credentials, or misses them.
 	ErrAuth = errors.New("not authenticated")
+	// ErrBadMessage: the fault lies in the message, whatever else the error is: it will
+	// never be taken, and only it fails.
+	ErrBadMessage = errors.New("bad message")
 	// ErrTooLarge: the message with everything around it is over what the broker
 	// takes in one request. Only this message fails.
 	ErrTooLarge = errors.New("message too large")
@@ -82,6 +85,9 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// Is tells ErrBadMessage, which stands beside the reason.
+func (e *Error) Is(target error) bool { return target == ErrBadMessage && e.class == classMessage }
 
 // Unwrap gives both the reason and the cause to errors.Is and errors.As.
 func (e *Error) Unwrap() []error { return []error{e.Reason, e.Err} }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -66,7 +67,7 @@ func newLane(p *Producer, partition int32) *lane {
 		ended:  make(chan struct{}),
 		// Numbers of two runs of one producer do not meet: the high half is the time.
 		requests: uint64(time.Now().Unix()) << 32,
-		stamps:   stamper{on: p.cfg.Stamp},
+		stamps:   newStamper(p.cfg.Stamp),
 	}
 	if partition != NoPartition {
 		l.topic = partitionTopic(p.cfg.Topic, partition)
@@ -199,15 +200,35 @@ func (l *lane) prepare(m *Outgoing) error {
 		l.msg.RoutingKey = &m.Key
 	}
 	l.override = m.Schema
+	if what := notText(&l.msg); what != "" {
+		return &Error{Op: "publish", Topic: l.topic, Reason: ErrInvalid, class: classMessage,
+			Err: fmt.Errorf("%s is not UTF-8, which the protocol cannot carry", what)}
+	}
 	// Most messages are far below the limit and need no exact count.
 	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(l.msg.Attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
 		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
-			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge,
+			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge, class: classMessage,
 				Err: fmt.Errorf("%d bytes with everything around the payload of %d, the broker takes %d in one request", n, len(m.Payload), maxRequest)}
 		}
 	}
 	return nil
+}
+
+// notText names a part of a message that would make every attempt to send it fail.
+func notText(m *danubepb.StreamMessage) string {
+	if !utf8.ValidString(m.GetRoutingKey()) {
+		return fmt.Sprintf("the key %q", m.GetRoutingKey())
+	}
+	for k, v := range m.Attributes {
+		if !utf8.ValidString(k) {
+			return fmt.Sprintf("the attribute name %q", k)
+		}
+		if !utf8.ValidString(v) {
+			return fmt.Sprintf("the attribute %s", k)
+		}
+	}
+	return ""
 }
 
 var sendOptions = []grpc.CallOption{grpc.StaticMethod()}

@@ -99,10 +99,10 @@ type Receipt struct {
 }
 
 const (
-	// AttrStamp is the attribute of a stamp: producer/epoch/number, where the numbers
-	// of one producer and epoch are contiguous on each topic on the wire. A number that
-	// is missing is a message that was lost, one that comes twice a publish that was
-	// repeated.
+	// AttrStamp is the attribute of a stamp: producer/epoch/number. The epoch is another
+	// each time that the producer is opened; the numbers of one producer and epoch are
+	// contiguous on each topic on the wire, from 1. A number that is missing is a message
+	// that was lost, one that comes twice a publish that was repeated.
 	AttrStamp = "x-connect-stamp"
 	// AttrSource is the attribute of an origin, see Outgoing.
 	AttrSource = "x-connect-source"

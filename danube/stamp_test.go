@@ -19,6 +19,7 @@ func TestStamps(t *testing.T) {
 		{"nothing at all", false, Outgoing{}, 1, nil},
 		{"on", true, Outgoing{}, epoch<<32 | 1, map[string]string{AttrStamp: "p/1700000000/1"}},
 		{"beside others", true, Outgoing{Attributes: user}, epoch<<32 | 2, map[string]string{"a": "1", AttrStamp: "p/1700000000/2"}},
+		{"of another message", true, Outgoing{Attributes: map[string]string{AttrSource: "other/p@1#0"}}, epoch<<32 | 3, map[string]string{AttrStamp: "p/1700000000/3"}},
 		{"an origin", true, Outgoing{Origin: "c/f@7#0"}, epoch<<32 | 3, map[string]string{AttrSource: "c/f@7#0", AttrStamp: "p/1700000000/3"}},
 		{"an origin alone", false, Outgoing{Origin: "c/f@7#0"}, 3, map[string]string{AttrSource: "c/f@7#0"}},
 		{"the next epoch", true, Outgoing{}, (epoch + 1) << 32, map[string]string{AttrStamp: "p/1700000001/0"}},
@@ -31,6 +32,9 @@ func TestStamps(t *testing.T) {
 				}
 			}
 		})
+	}
+	if a, b := newStamper(true), newStamper(true); a.salt == b.salt {
+		t.Errorf("two stampers use the salt %s", a.salt) // one time in 16 million for nothing
 	}
 	if len(user) != 2 || user[AttrStamp] != "forged" {
 		t.Errorf("the sender's map was changed: %v", user)
