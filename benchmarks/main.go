@@ -11,8 +11,8 @@
 // ever had, deleted or not, and each run of each loop has a fresh one: a whole run
 // takes some GiB there. Start one for the purpose.
 //
-// The program judges nothing: figures of one machine are no test. Compare ratios, and only
-// those of one run.
+// The program judges nothing: figures of one machine are no test. Compare ratios,
+// and only those of one run.
 package main
 
 import (
@@ -102,6 +102,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 		err = errors.Join(err, failed, b.close())
 	}
 	err = errors.Join(err, stop(), publisher.stop())
+	if n := leftOut(results); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d rounds failed and are left out", n))
+	}
 	if f.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")
@@ -125,4 +128,16 @@ type printable interface {
 
 func speed(ctx context.Context, b *bench, f flags, log io.Writer) (printable, error) {
 	return measure(ctx, b, f.cells, f.settings, log)
+}
+
+// leftOut counts the rounds that are not in the results, which is no success.
+func leftOut(results []printable) (n int) {
+	for _, r := range results {
+		if t, ok := r.(throughput); ok {
+			for _, c := range t.Cells {
+				n += len(c.Failed)
+			}
+		}
+	}
+	return n
 }

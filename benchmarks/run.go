@@ -118,8 +118,8 @@ func (b *bench) once(ctx context.Context, c cell, l loop, n int) (figures, error
 		f, err = b.sinkOnce(ctx, r, l)
 	}
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		cancel(err)
 		beside.Wait()
@@ -144,25 +144,24 @@ func (b *bench) sinkOnce(ctx context.Context, r *run, l loop) (figures, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	opened, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- l.sink(ctx, r, func() { close(opened) }) }()
-
-	err = func() error {
-		select {
-		case <-opened:
-		case err := <-ended:
-			return tooEarly(err)
-		}
-		if err := r.feed.start(); err != nil {
-			return err
-		}
-		select {
-		case <-r.done:
-			return nil
-		case err := <-ended:
-			return tooEarly(err)
-		}
+	opened, ended := make(chan struct{}), make(chan struct{})
+	var sunk error
+	go func() {
+		defer close(ended)
+		sunk = l.sink(ctx, r, func() { close(opened) })
 	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+
+	err = waitFor(opened, ended, &sunk)
+	if err == nil {
+		err = r.feed.start()
+	}
+	if err == nil {
+		err = waitFor(r.done, ended, &sunk)
+	}
 	p, stopErr := r.feed.stop() // also after an error: the publisher serves the next run
 	if err == nil {
 		err = stopErr
@@ -173,16 +172,20 @@ func (b *bench) sinkOnce(ctx context.Context, r *run, l loop) (figures, error) {
 	f := r.figures()
 	f.Waited = p.Waited
 	f.Lost = r.missing(p.Count)
-	cancel()
-	<-ended // with an error: it was stopped in the middle
 	return f, nil
 }
 
-func tooEarly(err error) error {
-	if err == nil {
-		err = errors.New("without an error")
+// waitFor waits for a step of a loop, which must not end before.
+func waitFor(step, ended <-chan struct{}, err *error) error {
+	select {
+	case <-step:
+		return nil
+	case <-ended:
 	}
-	return fmt.Errorf("the loop ended before its records were through: %w", err)
+	if *err == nil {
+		return errors.New("the loop ended before its records were through")
+	}
+	return fmt.Errorf("the loop ended before its records were through: %w", *err)
 }
 
 // missing waits for what is still under way and returns how many records never
