@@ -3,12 +3,9 @@ package connect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,7 +15,6 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
 	"github.com/danube-messaging/danube-connect-go/internal/ops"
-	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 // lifecycle is the part of a connector that both kinds have.
@@ -148,194 +144,6 @@ func (k *core) configure(source bool) (found []string, err error) {
 	return found, problems.orNil()
 }
 
-// run is the course of every run.
-func (k *core) run(ctx context.Context, r role) (err error) {
-	first := false
-	k.once.Do(func() { first = true })
-	if !first {
-		return Fatalf("Run was called twice: a runtime runs once")
-	}
-	k.stop, k.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	k.work, k.expire = context.WithCancelCause(context.WithoutCancel(ctx))
-	k.forced, k.force = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer k.cancel(nil)
-	defer k.expire(nil)
-	defer k.force(nil)
-	defer context.AfterFunc(ctx, func() { k.cancel(context.Cause(ctx)) })()
-	defer k.clock()()
-	defer k.signals()()
-
-	server, err := k.serve(r)
-	if err != nil {
-		k.note(err)
-		return k.finish(r, nil, false)
-	}
-	k.board.Set("start", "initializing")
-	initialized, err := k.initialize()
-	if err == nil && k.stop.Err() == nil {
-		k.board.Set("start", "opening topics")
-		err = r.open(k.stop)
-	}
-	if err == nil && k.stop.Err() == nil {
-		k.board.Set("start", "")
-		k.log.Info("connector running")
-		stopHealth := k.healthChecks()
-		<-k.stop.Done()
-		stopHealth()
-	}
-	if k.stop.Err() != nil && errors.Is(err, context.Cause(k.stop)) {
-		err = nil // only says that the run was stopped, or what was noted already
-	}
-	k.note(err)
-	return k.finish(r, server, initialized)
-}
-
-// clock makes the time for the drain begin in the moment of the stop.
-func (k *core) clock() (stop func()) {
-	drain, end := context.WithCancelCause(k.forced)
-	k.drain = drain
-	timer := time.AfterFunc(math.MaxInt64, func() { end(ErrDrainDeadline) })
-	began := context.AfterFunc(k.stop, func() { timer.Reset(k.cfg.DrainTimeout) })
-	ended := context.AfterFunc(drain, func() { k.expire(context.Cause(drain)) })
-	return func() {
-		began()
-		ended()
-		timer.Stop()
-		end(nil)
-	}
-}
-
-// finish drains, shuts the connector down and closes everything.
-func (k *core) finish(r role, server *ops.Server, initialized bool) error {
-	k.cancel(errStopped)
-	k.board.Set("stop", "stopping")
-	k.log.Info("connector stopping", "cause", oneLine(context.Cause(k.stop)), "drain_timeout", k.cfg.DrainTimeout)
-	k.note(r.drain(k.drain))
-	if left := r.unsettled(); left != "" && k.drain.Err() != nil && k.forced.Err() == nil {
-		k.note(fmt.Errorf("%w (%v): %s", ErrDrainDeadline, k.cfg.DrainTimeout, left))
-	}
-	k.expire(errStopped)
-	if initialized {
-		k.note(k.shutdown())
-	}
-	k.note(k.closeClient())
-	if server != nil {
-		ctx, cancel := context.WithTimeout(k.forced, time.Second)
-		_ = server.Close(ctx) // a scraper that hangs is no reason to fail
-		cancel()
-	}
-	var forced *ForcedError
-	if errors.As(context.Cause(k.forced), &forced) {
-		forced.Unsettled = r.unsettled()
-		k.note(forced)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	err := errors.Join(k.errs...)
-	if err == nil {
-		k.log.Info("connector stopped")
-	} else {
-		k.log.Error("connector stopped", "error", oneLine(err))
-	}
-	return err
-}
-
-// note keeps an error for Run to return.
-func (k *core) note(err error) {
-	if err == nil || errors.Is(err, errStopped) {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.errs = append(k.errs, err)
-}
-
-// fail ends the run because of an error.
-func (k *core) fail(err error) {
-	k.note(err)
-	k.cancel(err)
-}
-
-// initialize calls Initialize, again while its error may pass.
-func (k *core) initialize() (called bool, err error) {
-	wait := retry.New(k.cfg.RetryBackoff, k.cfg.MaxBackoff)
-	setup := &Setup{k}
-	for {
-		if k.stop.Err() != nil {
-			return called, nil
-		}
-		called = true
-		err := k.guard("Initialize", func() error { return k.connector.Initialize(k.stop, setup) })
-		if err == nil {
-			return true, k.cfg.checkUnread()
-		}
-		if k.stop.Err() != nil {
-			return true, nil // it was told to end
-		}
-		if KindOf(err) != KindRetryable || isPanic(err) {
-			return true, fmt.Errorf("initialize: %w", asFatal(err))
-		}
-		d := max(wait.Next(), RetryAfter(err))
-		k.log.Warn("Initialize failed and will be tried again", "retry_in", d, "error", oneLine(err))
-		k.board.Set("start", "Initialize failed: "+oneLine(err))
-		retry.Sleep(k.stop, d)
-	}
-}
-
-// guard makes a call into the connector on a goroutine of its own, so that one that
-// ignores its context, which is stop, cannot hold the process up.
-func (k *core) guard(what string, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- k.protect(what, f) }()
-	select {
-	case err := <-done:
-		return err
-	case <-k.drain.Done():
-	}
-	k.note(fmt.Errorf("%w: %s has not returned", ErrDrainDeadline, what))
-	return errStopped
-}
-
-// await waits for done, at most for grace after ctx has ended, and not at all when
-// the end is forced. It reports whether done was closed.
-func (k *core) await(ctx context.Context, grace time.Duration, done <-chan struct{}) bool {
-	late, cancel := context.WithCancel(k.forced)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
-	select {
-	case <-done:
-		return true
-	case <-late.Done():
-	}
-	select {
-	case <-done: // both
-		return true
-	default:
-		return false
-	}
-}
-
-// shutdownMin is what Shutdown gets even when the drain has used up its time.
-const shutdownMin = 5 * time.Second
-
-func (k *core) shutdown() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	defer time.AfterFunc(shutdownMin, func() { context.AfterFunc(k.drain, cancel) }).Stop()
-	defer context.AfterFunc(k.forced, func() { time.AfterFunc(noticeTime, cancel) })()
-	done := make(chan error, 1)
-	go func() { done <- k.protect("Shutdown", func() error { return k.connector.Shutdown(ctx) }) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("shutdown: %w", err)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: Shutdown has not returned", ErrDrainDeadline)
-	}
-}
-
 // closeClient closes the client that this runtime opened.
 func (k *core) closeClient() error {
 	if k.owned == nil {
@@ -378,29 +186,4 @@ func (k *core) protect(what string, f func() error) error {
 		k.log.Error("a call into the connector panicked", "call", what, "panic", p.Value, "stack", string(p.Stack))
 	}
 	return err
-}
-
-// protect turns a panic of the connector into an error with its stack.
-func protect(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return f()
-}
-
-func isPanic(err error) bool {
-	var p *PanicError
-	return asPanic(err, &p)
-}
-
-func asPanic(err error, p **PanicError) bool { return errors.As(err, p) }
-
-// asFatal gives an error that ends the run a kind that says so.
-func asFatal(err error) error {
-	if k := KindOf(err); k == KindFatal || k == KindConfig {
-		return err
-	}
-	return Fatal(err)
 }
