@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // RunSink is the whole main of a sink: it reads the configuration, runs the
@@ -52,8 +53,12 @@ func parseArgs(args []string) ([]Option, error) {
 	if len(args) <= 1 {
 		return nil, nil
 	}
-	if len(args) == 3 && (args[1] == "-config" || args[1] == "--config") {
-		return []Option{WithConfigFile(args[2])}, nil
+	name, file, joined := strings.Cut(args[1], "=")
+	if !joined && len(args) == 3 {
+		file = args[2]
+	}
+	if (name == "-config" || name == "--config") && file != "" && joined == (len(args) == 2) {
+		return []Option{WithConfigFile(file)}, nil
 	}
 	return nil, InvalidConfigf("arguments %q are not understood; usage: %s [-config FILE]", args[1:], args[0])
 }
