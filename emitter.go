@@ -32,6 +32,11 @@ func (e *Emitter) Emit(ctx context.Context, r *SourceRecord) (Receipt, error) {
 	case res := <-done:
 		return res.r, res.err
 	case <-ctx.Done():
+	}
+	select {
+	case res := <-done: // both
+		return res.r, res.err
+	default:
 		return Receipt{}, fmt.Errorf("emit %v: %w: %w", r, ErrOutcomeUnknown, context.Cause(ctx))
 	}
 }
@@ -52,12 +57,27 @@ func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Rece
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(e.rt.work, func() { cancel(context.Cause(e.rt.work)) })()
-	if !e.rt.gate.Pass(ctx) {
-		return fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, context.Cause(ctx))
+	if err := e.rt.unpaused(ctx); err != nil {
+		return fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)
 	}
 	err := e.rt.emit(ctx, r, done)
 	if err != nil && !errors.Is(err, ErrNotEmitted) {
 		err = fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)
 	}
 	return err
+}
+
+// unpaused waits for the end of a pause. A stop ends the waiting, too: nobody knows
+// when the pause would have ended.
+func (rt *SourceRuntime) unpaused(ctx context.Context) error {
+	if rt.gate.Waiting() == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(rt.stop, func() { cancel(context.Cause(rt.stop)) })()
+	if rt.gate.Pass(ctx) {
+		return nil
+	}
+	return context.Cause(ctx)
 }

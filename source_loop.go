@@ -21,8 +21,8 @@ func (rt *SourceRuntime) called(what string, f func() error) error {
 func (rt *SourceRuntime) runPoll() {
 	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
 	for rt.stop.Err() == nil {
-		if rt.gate.Waiting() != nil { // paused
-			rt.idle(rt.cfg.PollInterval)
+		if resumed := rt.gate.Waiting(); resumed != nil { // paused
+			rt.idle(time.Hour, resumed)
 			continue
 		}
 		rt.commitReady(rt.work, false)
@@ -39,13 +39,13 @@ func (rt *SourceRuntime) runPoll() {
 			wait.Reset()
 			rt.board.Set("Poll", "")
 			if len(records) == 0 {
-				rt.idle(rt.cfg.PollInterval)
+				rt.idle(rt.cfg.PollInterval, nil)
 			}
 		case rt.stop.Err() != nil:
 		case err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
 			rt.finished()
 		default:
-			rt.idle(rt.failedCall("Poll", err, wait))
+			rt.idle(rt.failedCall("Poll", err, wait), nil)
 		}
 	}
 }
@@ -61,8 +61,9 @@ func (rt *SourceRuntime) finished() {
 	rt.cancel(errStopped)
 }
 
-// idle waits before the next poll, committing what gets ready meanwhile.
-func (rt *SourceRuntime) idle(d time.Duration) {
+// idle waits before the next poll, committing what gets ready meanwhile, for d or until
+// another reason ends it.
+func (rt *SourceRuntime) idle(d time.Duration, early <-chan struct{}) {
 	end, again := time.NewTimer(d), time.NewTimer(time.Hour)
 	defer end.Stop()
 	defer again.Stop()
@@ -74,6 +75,8 @@ func (rt *SourceRuntime) idle(d time.Duration) {
 		case <-rt.commits.Ready():
 		case <-again.C:
 		case <-end.C:
+			return
+		case <-early:
 			return
 		case <-rt.stop.Done():
 			return
