@@ -35,10 +35,10 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if v.required("connector_name", c.ConnectorName, "CONNECTOR_NAME", role != RoleAny) {
 		v.name("connector_name", c.ConnectorName)
 	}
-	if v.required("source_topic", c.SourceTopic, "DANUBE_TOPIC", role == RoleSink && !ownTopics) {
+	if role != RoleSource && v.required("source_topic", c.SourceTopic, "DANUBE_TOPIC", role == RoleSink && !ownTopics) {
 		v.topic("source_topic", c.SourceTopic)
 	}
-	if v.required("destination_topic", c.DestinationTopic, "DANUBE_TOPIC", role == RoleSource && !ownTopics) {
+	if role != RoleSink && v.required("destination_topic", c.DestinationTopic, "DANUBE_TOPIC", role == RoleSource && !ownTopics) {
 		v.topic("destination_topic", c.DestinationTopic)
 	}
 	if v.required("subscription_name", c.SubscriptionName, "SUBSCRIPTION_NAME", role == RoleSink && !ownTopics) {
