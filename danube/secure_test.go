@@ -106,6 +106,7 @@ type secureBroker struct {
 	addr   string
 	cert   atomic.Pointer[tls.Certificate]
 	accept func(token string) error
+	limit  func(version uint16) // the newest version of TLS; before the first client
 
 	dial func(context.Context) (net.Conn, error) // nil for TCP
 
@@ -130,6 +131,7 @@ func newSecureBroker(t *testing.T, cert *tls.Certificate, clientCAs *x509.CertPo
 		b.url = "https://" + b.addr
 		b.cert.Store(cert)
 		cfg := &tls.Config{
+			MinVersion:     tls.VersionTLS10,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return b.cert.Load(), nil },
 			VerifyConnection: func(s tls.ConnectionState) error {
 				b.lock.Lock()
@@ -143,7 +145,9 @@ func newSecureBroker(t *testing.T, cert *tls.Certificate, clientCAs *x509.CertPo
 		if clientCAs != nil {
 			cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, clientCAs
 		}
-		opts = append(opts, grpc.Creds(credentials.NewTLS(cfg)))
+		b.limit = func(max uint16) { cfg.MaxVersion = max }
+		cfg.NextProtos = []string{"h2"}
+		opts = append(opts, grpc.Creds(credentials.NewTLS(&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return cfg, nil }})))
 	}
 	b.serve(t, &keepingListener{lis, b}, opts...)
 	return b

@@ -96,6 +96,14 @@ func TestTLSVersion(t *testing.T) {
 	if err := ping(t, c); err != nil {
 		t.Fatal(err)
 	}
+	old := newSecureBroker(t, &cert, nil)
+	old.limit(tls.VersionTLS11)
+	c, _ = old.client(t, func(cfg *danube.Config) {
+		cfg.TLS = danube.TLSConfig{Config: &tls.Config{RootCAs: pool(ca), MinVersion: tls.VersionTLS10}}
+	})
+	if err := ping(t, c); err == nil || !strings.Contains(err.Error(), "version") {
+		t.Errorf("a broker that speaks TLS 1.1: got %v", err)
+	}
 	_, err := danube.Open(danube.Config{Seeds: []string{"https://a:1"}, TLS: danube.TLSConfig{Config: &tls.Config{MaxVersion: tls.VersionTLS11}}})
 	if err == nil || !strings.Contains(err.Error(), "TLS 1.1") {
 		t.Errorf("at most TLS 1.1: got %v", err)

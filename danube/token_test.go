@@ -18,7 +18,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -390,6 +392,58 @@ func TestTokenFuncRefused(t *testing.T) {
 			t.Errorf("asked %d times, want 3", n)
 		}
 	})
+}
+
+// A stream whose token is refused has the next one read at once as well.
+func TestTokenRefusedForStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTokenBroker(t)
+		opened := make(chan struct{})
+		var once sync.Once
+		var text atomic.Value
+		text.Store("one")
+		b.receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+			b.lock.Lock()
+			now := b.tokens["Bearer two"]
+			b.lock.Unlock()
+			if !now {
+				return status.Error(codes.Unauthenticated, "Invalid token")
+			}
+			once.Do(func() { close(opened) })
+			<-s.Context().Done()
+			return nil
+		}
+		c, _ := b.client(t, func(cfg *danube.Config) {
+			cfg.Token = danube.TokenFunc(func(context.Context) (string, error) { return text.Load().(string), nil })
+		})
+		l := &lab{T: t}
+		l.must(ping(t, c)) // has "one" for the next minute
+		text.Store("two")
+		start := time.Now()
+		con := l.consumer(c, "/default/t")
+		<-opened
+		// Subscriptions are at least a second apart: the second one is to go well.
+		if d := time.Since(start); d > 1900*time.Millisecond || b.calls("ReceiveMessages") != 2 {
+			t.Errorf("after %v and %d streams", d, b.calls("ReceiveMessages"))
+		}
+		l.must(con.Close(t.Context()))
+	})
+}
+
+// Options of the caller's that take TLS away do not get the token sent.
+func TestTokenNeedsTLSToTheLast(t *testing.T) {
+	b := newSecureBroker(t, nil, nil)
+	c, _ := b.client(t, func(cfg *danube.Config) {
+		cfg.Seeds = []string{"https://" + b.addr}
+		cfg.Token = danube.TokenValue("s3cret")
+		cfg.DialOptions = []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	})
+	if err := ping(t, c); err == nil {
+		t.Error("there is an answer")
+	}
+	if n := b.calls("TopicLookup"); n != 0 || b.tokens["Bearer s3cret"] {
+		t.Errorf("%d calls, with %v", n, b.tokens)
+	}
 }
 
 func TestTokensThatCannotBe(t *testing.T) {
