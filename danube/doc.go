@@ -9,6 +9,11 @@
 // run apart, acks are pipelined, and a session that ends for whatever reason is
 // replaced by a new one until the context ends.
 //
+// [Client.Schemas] is the schema registry, and an [Admin], opened on the brokers'
+// admin ports, manages topics, subscriptions and namespaces. Addresses that begin
+// with https mean TLS; files with certificates and tokens may be replaced at any
+// time.
+//
 // What the broker promises, and what it does not, is described at each type.
 // Facts about the wire come from running Danube 0.15.1.
 package danube
