@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
@@ -191,5 +193,37 @@ func TestTheLagAndTheDrainDeadline(t *testing.T) {
 		}
 		same(t, "exit code", ExitCode(err), 4)
 		same(t, "committed", len(source.all()), 1)
+	})
+}
+
+// What waits for its commit no longer needs its payload: at full speed that would be
+// more memory than there is.
+func TestTheLagKeepsNoPayloads(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		records := offsets("p", 1, 100)
+		var published []weak.Pointer[SourceRecord]
+		for _, r := range records {
+			published = append(published, weak.Make(r))
+		}
+		source := &testSource{poll: func(context.Context, int) ([]*SourceRecord, error) {
+			list := records
+			records = nil
+			return list, nil
+		}}
+		r := l.source(source, lagging(15*time.Second))
+		l.until("published", func() bool { return r.metric("messages_processed_total") == 100 })
+		l.pause(time.Second)
+		runtime.GC()
+		left := 0
+		for _, p := range published {
+			if p.Value() != nil {
+				left++
+			}
+		}
+		if left > 1 { // the producer may remember its last
+			t.Errorf("%d of 100 records are still in memory", left)
+		}
+		r.stopped()
 	})
 }

@@ -145,6 +145,7 @@ func (f *flight) refused(r Receipt, err error) {
 // end settles a record: it may be committed.
 func (f *flight) end(r Receipt, err error) {
 	f.answer(r, err)
+	f.rec, f.out, f.receipt = nil, danube.Outgoing{}, nil // it may wait for its commit for long
 	f.rt.commits.Settle(f.Offset.Partition, &f.Flight)
 }
 
