@@ -87,7 +87,11 @@ func newCore(c lifecycle, source bool, opts []Option) (*core, error) {
 		k.registry = prometheus.NewRegistry()
 		k.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
-	k.metrics, err = metrics.New(k.registry, k.cfg.ConnectorName, func() bool { return k.board.NotReady() == nil })
+	topic := k.cfg.SourceTopic
+	if source {
+		topic = k.cfg.DestinationTopic
+	}
+	k.metrics, err = metrics.New(k.registry, k.cfg.ConnectorName, topic, func() bool { return k.board.NotReady() == nil })
 	if err != nil {
 		return nil, InvalidConfigf("metrics of connector %q: %w", k.cfg.ConnectorName, err)
 	}

@@ -91,6 +91,7 @@ func (k *core) finish(r role, server *ops.Server, initialized bool) error {
 		forced.Unsettled = r.unsettled()
 		k.note(forced)
 	}
+	k.metrics.Close()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	err := errors.Join(k.errs...)

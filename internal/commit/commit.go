@@ -9,6 +9,7 @@ package commit
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -39,6 +40,7 @@ type Tracker[O comparable] struct {
 }
 
 type queue[O comparable] struct {
+	name    string // the source partition
 	flights []*Flight[O]
 	head    int
 	ready   int // settled flights from head on
@@ -55,7 +57,7 @@ func (t *Tracker[O]) Add(partition string, f *Flight[O]) {
 	defer t.mu.Unlock()
 	q := t.queue(partition, f)
 	if q == nil {
-		q = &queue[O]{}
+		q = &queue[O]{name: partition}
 		t.queues[partition] = q
 		t.order = append(t.order, q)
 	}
@@ -172,7 +174,26 @@ func (t *Tracker[O]) Take() (offsets []O, next time.Duration) {
 		}
 		t.remove(q, n)
 	}
+	t.forget()
 	return offsets, next
+}
+
+// maxIdle is how many source partitions are kept that have nothing under way. A
+// source whose partitions are files, say, has new ones for ever.
+const maxIdle = 256
+
+// forget lets go of partitions without flights where there are many.
+func (t *Tracker[O]) forget() {
+	if len(t.order) <= maxIdle {
+		return
+	}
+	t.order = slices.DeleteFunc(t.order, func(q *queue[O]) bool {
+		if len(q.flights) > 0 {
+			return false
+		}
+		delete(t.queues, q.name)
+		return true
+	})
 }
 
 // old returns how many flights at the front are settled, emitted before limit and

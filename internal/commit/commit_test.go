@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -210,5 +211,51 @@ func BenchmarkTracker(b *testing.B) {
 		if i%100 == 99 {
 			tr.Take()
 		}
+	}
+}
+
+// Partitions may be files, of which there are ever more.
+func TestPartitionsThatAreDoneAreForgotten(t *testing.T) {
+	tr := newTester(t, 0)
+	held := tr.add("held", 1)
+	for i := range 10000 {
+		f := tr.add(fmt.Sprint("p", i), 1)
+		tr.Settle(f.Offset.p, f)
+		if i%10 == 0 {
+			tr.Take()
+		}
+	}
+	tr.Take()
+	if n, m := len(tr.queues), len(tr.order); n > 2*maxIdle || m != n {
+		t.Errorf("%d and %d partitions are kept", n, m)
+	}
+	tr.Settle("held", held)
+	if got, _ := tr.Take(); len(got) != 1 || got[0].p != "held" {
+		t.Errorf("took %v, want the one that was held", got)
+	}
+}
+
+func TestIdle(t *testing.T) {
+	tr := newTester(t, 0)
+	closed := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	if !closed(tr.Idle()) {
+		t.Error("a tracker with nothing is not idle")
+	}
+	a, b := tr.add("p", 1), tr.add("p", 2)
+	idle := tr.Idle()
+	tr.Settle("p", b)
+	if closed(idle) {
+		t.Error("idle with one pending")
+	}
+	tr.Fail(a)
+	if !closed(idle) || !closed(tr.Idle()) {
+		t.Error("not idle with nothing pending")
 	}
 }

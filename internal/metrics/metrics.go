@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,13 +16,13 @@ const (
 	ErrFatal     = "fatal"
 	ErrConfig    = "config"
 	ErrPanic     = "panic"
-	ErrTimeout   = "timeout"
 	ErrCommit    = "commit"
-	ErrPoll      = "poll"
 )
 
 // Set is all metrics of one connector.
 type Set struct {
+	registry  prometheus.Registerer
+	health    prometheus.Collector
 	connector string
 	received  *prometheus.CounterVec
 	processed *prometheus.CounterVec
@@ -36,8 +37,10 @@ type Set struct {
 	inflight  *prometheus.GaugeVec
 }
 
-// New registers the metrics of a connector; healthy is asked at each scrape.
-func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set, error) {
+// New registers the metrics of a connector; healthy is asked at each scrape, and
+// topic is the one that the connector is configured with, for health alone. Several
+// connectors may share a registry where their names differ.
+func New(reg prometheus.Registerer, connector, topic string, healthy func() bool) (*Set, error) {
 	labels := []string{"connector", "topic"}
 	counter := func(name, help string, more ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "danube_connector_" + name, Help: help}, append(labels, more...))
@@ -62,19 +65,48 @@ func New(reg prometheus.Registerer, connector string, healthy func() bool) (*Set
 	}
 	health := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "danube_connector_health", Help: "1 when the connector is ready, else 0.",
-		ConstLabels: prometheus.Labels{"connector": connector},
+		ConstLabels: prometheus.Labels{"connector": connector, "topic": topic},
 	}, func() float64 {
 		if healthy() {
 			return 1
 		}
 		return 0
 	})
-	for _, c := range []prometheus.Collector{s.received, s.processed, s.failed, s.retried, s.skipped, s.dead, s.missing, s.restarts, s.duration, s.batch, s.inflight, health} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
+	s.registry, s.health = reg, health
+	if err := reg.Register(health); err != nil { // first: it is the only one of this connector alone
+		return nil, err
+	}
+	var errs []error
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.missing, &s.restarts} {
+		errs = append(errs, register(reg, c))
+	}
+	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
+		errs = append(errs, register(reg, h))
+	}
+	if err := errors.Join(append(errs, register(reg, &s.inflight))...); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// Close takes away what is there only while the connector runs, so that another
+// one of its name may follow. Its counts stay.
+func (s *Set) Close() { s.registry.Unregister(s.health) }
+
+// register registers a collector, or puts the one in its place that another connector
+// of this registry has.
+func register[C prometheus.Collector](reg prometheus.Registerer, c *C) error {
+	err := reg.Register(*c)
+	var taken prometheus.AlreadyRegisteredError
+	if !errors.As(err, &taken) {
+		return err
+	}
+	other, ok := taken.ExistingCollector.(C)
+	if !ok {
+		return err
+	}
+	*c = other
+	return nil
 }
 
 // Topic is the metrics of one topic, looked up once.

@@ -16,12 +16,13 @@ type Backoff struct {
 	b *backoff.ExponentialBackOff
 }
 
-// New returns a sequence that starts at initial, doubles up to limit, and spreads
-// each wait by half of it to either side. It never gives up: the context of the
+// New returns a sequence that starts at initial and doubles, each wait spread by half
+// of it to either side, none longer than limit. It never gives up: the context of the
 // caller does.
 func New(initial, limit time.Duration) *Backoff {
+	limit = limit * 2 / 3 // half of it to the upper side is the limit
 	return &Backoff{backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(initial),
+		backoff.WithInitialInterval(min(initial, limit)),
 		backoff.WithMaxInterval(limit),
 		backoff.WithMultiplier(2),
 		backoff.WithRandomizationFactor(0.5),

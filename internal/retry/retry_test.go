@@ -8,13 +8,17 @@ import (
 )
 
 func TestWaitsGrowToTheCapAndKeepTheirJitter(t *testing.T) {
-	b := New(100*time.Millisecond, time.Second)
+	const limit = 1500 * time.Millisecond
+	b := New(100*time.Millisecond, limit)
 	want := 100 * time.Millisecond
 	atCap := map[time.Duration]bool{}
-	for i := range 50 {
+	for i := range 200 {
 		got := b.Next()
 		if got < want/2 || got > want+want/2 {
 			t.Fatalf("wait %d: got %v, want %v give or take half", i, got, want)
+		}
+		if got > limit {
+			t.Fatalf("wait %d: got %v, more than the limit", i, got)
 		}
 		if want == time.Second {
 			atCap[got] = true
@@ -48,4 +52,15 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 			t.Error("Sleep did not sleep")
 		}
 	})
+}
+
+func TestNoWaitIsLongerThanTheLimit(t *testing.T) {
+	for _, initial := range []time.Duration{time.Millisecond, time.Second, time.Minute} {
+		b := New(initial, time.Second)
+		for i := range 100 {
+			if got := b.Next(); got > time.Second || got <= 0 {
+				t.Errorf("from %v: wait %d is %v, want at most 1s", initial, i, got)
+			}
+		}
+	}
 }
