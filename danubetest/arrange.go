@@ -154,7 +154,7 @@ func (c *core) inject(url, name string, payload []byte, opts []PubOpts) (MsgID, 
 	if o.Key != "" {
 		m.RoutingKey = &o.Key
 	}
-	place := c.append(t, m).place
+	place := c.append(t, m, nil).place
 	return MsgID{t.name, place}, nil
 }
 

@@ -99,7 +99,8 @@ type Call struct {
 	peer  net.Addr
 	id    uint64
 	kind  pb.HealthCheckRequest_ClientType
-	close bool // the answer to HealthCheck is CLOSE
+	close bool   // the answer to HealthCheck is CLOSE
+	rooms []room // what the answer has to wait for, see command
 }
 
 // call runs one request: faults, then the work, then the log, in one trip to the loop
@@ -139,7 +140,7 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 		err = c.answer(in, &plan, work)
 	})
 	if !plan.waits() {
-		return err
+		return b.waitRoom(ctx, in, err)
 	}
 	if werr := plan.wait(ctx, nil); werr != nil {
 		if !plan.after {
@@ -149,6 +150,21 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 	}
 	if !plan.after {
 		b.do(func(c *core) { err = c.answer(in, &plan, work) })
+	}
+	return b.waitRoom(ctx, in, err)
+}
+
+// waitRoom waits until the dispatchers that the request is for have room for it.
+func (b *Broker) waitRoom(ctx context.Context, in *Call, err error) error {
+	for i, r := range in.rooms {
+		select {
+		case <-r.c:
+		case <-ctx.Done():
+			for _, r := range in.rooms[i:] {
+				b.do(r.forget)
+			}
+			return ctxStatus(ctx)
+		}
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -97,6 +98,16 @@ func (c *core) find(name string) []*topic {
 	return parts
 }
 
+// beginning returns the names of all topics that begin with name.
+func (c *core) beginning(name string) (list []string) {
+	for n := range c.topics {
+		if strings.HasPrefix(n, name) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // sorted returns all topics by name, partitions by number.
 func (c *core) sorted() []*topic {
 	var all []*topic
@@ -152,11 +163,11 @@ func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 		return nil, errTopicExists(name)
 	}
 	t := newTopic(name, d)
-	t.owner = n
+	t.owner, t.born = n, c.now
 	if t.partition >= 0 && c.topics[t.base] != nil {
 		return nil, errPlainExists(t.base)
 	}
-	if t.partition < 0 && len(c.find(name)) > 0 {
+	if t.partition < 0 && len(c.find(name)) > 0 || c.trap(TrapPrefix) && len(c.beginning(name)) > 0 {
 		return nil, errPartitionsExist(name)
 	}
 	c.topics[name] = t
@@ -175,11 +186,12 @@ func (c *core) deleteTopic(t *topic) {
 
 // dropConsumers ends the streams of a subscription and forgets its consumers.
 func (c *core) dropConsumers(s *subscription) {
+	silent := c.trap(TrapSilentMove) && s.topic.draining && (s.suspended() || !c.trap(TrapParked))
 	for _, co := range s.consumers {
-		if co.stream != nil {
+		if co.stream != nil && !silent {
 			co.stream.close(nil)
-			co.stream = nil
 		}
+		co.stream = nil
 		delete(c.consumers, co.id)
 	}
 	s.consumers = nil
@@ -187,7 +199,8 @@ func (c *core) dropConsumers(s *subscription) {
 }
 
 // unload forgets what a broker forgets that does not have the topic any more: every
-// id, what is in flight, and how often it was tried. Messages and cursors stay.
+// id, what is in flight, and how often it was tried. Messages and cursors stay, as far
+// as no trap is on.
 func (c *core) unload(t *topic) {
 	for _, p := range t.producers {
 		delete(c.producers, p.id)
@@ -195,8 +208,7 @@ func (c *core) unload(t *topic) {
 	clear(t.producers)
 	for _, s := range t.subs {
 		c.dropConsumers(s)
-		s.rewind()
-		c.alarms.clear(&s.alarm)
+		c.put(s)
 	}
 	c.changed = true
 }

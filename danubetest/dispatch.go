@@ -9,26 +9,38 @@ func (c *core) pass(s *subscription) {
 		return
 	}
 	for _, sl := range s.dueRetries(c.now) {
-		co := s.pick()
+		co := c.pick(s)
 		if co == nil {
 			break
 		}
-		c.send(s, sl, co)
+		if !c.send(s, sl, co) {
+			return
+		}
 	}
-	if len(s.exhausted) == 0 {
-		for s.open < c.cfg.maxUnacked && s.unread() > 0 {
-			co := s.pick()
-			if co == nil {
-				break
-			}
-			c.send(s, s.take(s.topic.at(s.next)), co)
+	for len(s.exhausted) == 0 && s.open < c.cfg.maxUnacked && c.unpolled(s) {
+		co := c.pick(s)
+		if co == nil {
+			break
+		}
+		if !c.readable(s) {
+			s.parked = !s.ended
+			break
+		}
+		if !c.send(s, s.take(c.read(s)), co) {
+			return
 		}
 	}
 	c.schedule(s)
 }
 
-// send hands one message to a consumer. Every time counts as an attempt.
-func (c *core) send(s *subscription, sl *slot, co *consumer) {
+// send hands one message to a consumer. Every time counts as an attempt. It reports
+// false when there is no room, and the subscription waits for it.
+func (c *core) send(s *subscription, sl *slot, co *consumer) bool {
+	if !c.hasRoom(co) {
+		s.stuck, s.stuckTo = sl, co
+		c.changed = true
+		return false
+	}
 	sl.attempts++
 	s.await(sl, co, c.now.Add(s.policy.AckTimeout))
 	sl.record = c.record(s, sl.msg, co, sl.attempts)
@@ -37,6 +49,7 @@ func (c *core) send(s *subscription, sl *slot, co *consumer) {
 		c.stats.Redelivered++
 	}
 	c.push(s, sl.msg, co)
+	return true
 }
 
 // record notes a delivery on its message.
@@ -50,6 +63,10 @@ func (c *core) record(s *subscription, m *stored, co *consumer, attempt int) int
 
 // push gives a message to the consumer's stream, faults applied.
 func (c *core) push(s *subscription, m *stored, co *consumer) {
+	if co.stream == nil {
+		co.channel = append(co.channel, parcel{msg: m.wire})
+		return
+	}
 	if len(c.faults.active) == 0 {
 		co.stream.push(parcel{msg: m.wire})
 		return
@@ -91,7 +108,10 @@ func (c *core) push(s *subscription, m *stored, co *consumer) {
 // schedule sets the alarm for the next heartbeat at which there is something to do.
 func (c *core) schedule(s *subscription) {
 	due := s.nextDue()
-	if due.IsZero() || !s.attended() {
+	if c.trap(TrapParked) && s.open < c.cfg.maxUnacked && len(s.exhausted) == 0 && c.lags(s) {
+		due = c.now.Add(1) // it looks at every heartbeat
+	}
+	if due.IsZero() || s.suspended() || !c.attended(s) {
 		return
 	}
 	if due.Before(c.now) {
@@ -103,6 +123,9 @@ func (c *core) schedule(s *subscription) {
 
 // beat is a heartbeat: ack timeouts, then a pass.
 func (c *core) beat(s *subscription) {
+	if s.suspended() {
+		return // resume looks again
+	}
 	for {
 		sl := s.awaiting.front
 		if sl == nil || sl.due.After(c.now) {
@@ -179,7 +202,7 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 // Exclusive subscription, all.
 func (c *core) requeue(s *subscription, co *consumer) {
 	for _, sl := range s.slots.all() {
-		if sl == nil || sl.state == slotExhausted || s.typ == Shared && sl.consumer != co {
+		if sl == nil || sl == gap || sl.state == slotExhausted || s.typ == Shared && sl.consumer != co {
 			continue
 		}
 		if sl.state == slotAwaiting {
@@ -200,7 +223,11 @@ func (c *core) end(sl *slot, o Outcome) *delivery {
 
 // settle is done with a message in one subscription.
 func (c *core) settle(s *subscription, sl *slot) {
-	if s.settle(sl) && c.cfg.forgetAcked {
+	if !s.settle(sl) {
+		return
+	}
+	c.advance(s)
+	if c.cfg.forgetAcked {
 		s.topic.trim()
 	}
 }

@@ -34,6 +34,13 @@
 // testing/synctest it runs on the bubble's time. There, create it inside the bubble,
 // with [WithBufconn], and hand [Broker.DialOption] to the client.
 //
+// # Profiles
+//
+// What is promised above is the profile Sound, the default. A client that survives it
+// has not been shown to survive a real broker, which loses, repeats, reorders and
+// withholds messages in ways that are known: each is a [Trap], and [WithProfile] with
+// [Real] has all of them.
+//
 // # Clusters
 //
 // [WithBrokers] makes several brokers over one set of topics. Every topic has one of

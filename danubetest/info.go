@@ -13,6 +13,8 @@ type TopicInfo struct {
 	// Published counts all messages; Kept those that can be looked at, which are fewer
 	// only with [WithForgetAcked].
 	Published, Kept int
+	// Lost counts messages that a kill has lost, see [TrapUnflushed].
+	Lost int
 	// Bytes is the size of all payloads published.
 	Bytes         uint64
 	Subscriptions []string // in order of creation
@@ -23,7 +25,9 @@ type TopicInfo struct {
 type Message struct {
 	Topic string // on the wire
 	// Offset is the place in Topic. On NonReliable topics consumers do not see it.
-	Offset      uint64
+	Offset uint64
+	// Epoch counts the restarts of the numbering before it, see [TrapRenumber].
+	Epoch       int
 	Payload     []byte
 	Attributes  map[string]string
 	Key         string // routing key, empty when there is none
@@ -104,6 +108,11 @@ type SubscriptionInfo struct {
 	// Dropped counts messages given up: by policy, or on a NonReliable topic for want of
 	// a reader.
 	Dropped int
+	// Skipped counts messages that were passed over, see [TrapTail].
+	Skipped int
+	// Parked is set while the subscription waits for the next message, or for room in a
+	// consumer's channel, and does nothing else; see [TrapParked] and [TrapNoStream].
+	Parked bool
 	// Blocked is set when an exhausted message keeps new ones from being delivered.
 	Blocked    bool
 	Consumers  []ConsumerInfo     // in order of joining

@@ -16,7 +16,8 @@ func (b *Broker) Topics() (list []TopicInfo) {
 			info := TopicInfo{
 				Name:      t.name,
 				Dispatch:  t.dispatch,
-				Published: int(t.next),
+				Published: int(t.earlier + t.next),
+				Lost:      int(t.lost),
 				Kept:      t.log.len(),
 				Bytes:     t.bytes,
 				Producers: slices.Sorted(maps.Keys(t.producers)),
@@ -31,11 +32,12 @@ func (b *Broker) Topics() (list []TopicInfo) {
 }
 
 // Messages returns the messages of a topic that are kept, in order; for the base name
-// of a partitioned topic those of one partition after another.
+// of a partitioned topic those of one partition after another. Where numbering has
+// restarted, those from before come first.
 func (b *Broker) Messages(topic string) (list []Message) {
 	b.do(func(c *core) {
 		for _, t := range c.find(topic) {
-			for _, m := range t.log.all() {
+			for _, m := range slices.Concat(t.past, t.log.all()) {
 				list = append(list, m.info(t))
 			}
 		}
@@ -48,6 +50,7 @@ func (m *stored) info(t *topic) Message {
 	info := Message{
 		Topic:       t.name,
 		Offset:      m.place,
+		Epoch:       m.epoch,
 		Payload:     bytes.Clone(w.GetPayload()),
 		Attributes:  maps.Clone(w.GetAttributes()),
 		Key:         w.GetRoutingKey(),
@@ -104,6 +107,8 @@ func (c *core) subscriptionInfo(topic, name string) (SubscriptionInfo, bool) {
 		sum.Redelivered += p.Redelivered
 		sum.LateAcks += p.LateAcks
 		sum.Dropped += p.Dropped
+		sum.Skipped += p.Skipped
+		sum.Parked = sum.Parked || p.Parked
 		sum.Blocked = sum.Blocked || p.Blocked
 		sum.Consumers = append(sum.Consumers, p.Consumers...)
 	}
@@ -126,6 +131,8 @@ func (s *subscription) info() SubscriptionInfo {
 		Redelivered: int(s.redelivered),
 		LateAcks:    int(s.late),
 		Dropped:     int(s.dropped),
+		Skipped:     int(s.skipped),
+		Parked:      s.suspended(),
 		Blocked:     len(s.exhausted) > 0,
 	}
 	for _, co := range s.consumers {

@@ -157,7 +157,7 @@ func (b *Broker) Takeover(topic, subscription, consumer string) error {
 		for _, t := range c.find(topic) {
 			if s := t.sub(subscription); s != nil {
 				if co := s.consumer(consumer); co != nil {
-					c.takeover(co)
+					c.takeover(co, nil)
 					found = true
 				}
 			}

@@ -91,9 +91,11 @@ func (c *core) move(t *topic, to *node) {
 	c.changed = true
 	log.Debug("topic is draining", "broker", t.owner.name())
 	next(c.cfg.timing.Draining, func() {
-		t.draining = false
+		for _, s := range t.subs {
+			s.stored = max(s.stored, s.acks) // a move stores cursors first
+		}
 		c.unload(t)
-		t.owner = nil
+		t.draining, t.owner = false, nil
 		log.Debug("topic unloaded")
 		next(c.cfg.timing.Gap, func() { c.assign(t, to) })
 	})
@@ -110,18 +112,19 @@ func (c *core) assign(t *topic, to *node) {
 }
 
 // down is the end of a broker: what it served is forgotten. Its topics stay its own
-// for a while, unless it is the only one.
-func (c *core) down(n *node, failover bool) {
+// for a while when it was killed, unless it is the only one.
+func (c *core) down(n *node, killed bool) {
 	n.alive = false
 	c.changed = true
 	for _, t := range c.topics {
 		if t.owner == n {
 			c.alarms.clear(&t.moving) // a move that had begun is off
 			t.draining = false
+			c.crash(t, killed)
 			c.unload(t)
 		}
 	}
-	if failover && len(c.nodes) > 1 {
+	if killed && len(c.nodes) > 1 {
 		n.death.fire = func() { c.failover(n) }
 		c.alarms.set(&n.death, c.now.Add(c.cfg.timing.Failover))
 	}
@@ -145,6 +148,12 @@ func (c *core) failover(dead *node) {
 	dead.overdue = c.another(dead) == nil
 	for _, t := range c.sorted() {
 		if t.owner == dead && !dead.overdue {
+			if c.trap(TrapRenumber) {
+				t.files = nil // they are on the dead one's disk
+				for _, s := range t.subs {
+					c.put(s)
+				}
+			}
 			c.assign(t, c.place())
 		}
 	}

@@ -27,6 +27,7 @@ type config struct {
 	brokers       int
 	proxy         bool
 	timing        Timing
+	traps         [traps]bool
 }
 
 type topicOption struct {

@@ -12,6 +12,12 @@ func (q *queue[T]) at(i int) T { return q.buf[q.head+i] }
 func (q *queue[T]) all() []T   { return q.buf[q.head:] }
 func (q *queue[T]) push(v T)   { q.buf = append(q.buf, v) }
 
+// cut keeps n values at the front.
+func (q *queue[T]) cut(n int) {
+	clear(q.buf[q.head+n:])
+	q.buf = q.buf[:q.head+n]
+}
+
 // drop removes n values from the front.
 func (q *queue[T]) drop(n int) {
 	clear(q.buf[q.head : q.head+n])

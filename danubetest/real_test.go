@@ -24,6 +24,15 @@ import (
 // real broker with a window of 10 and its admin service at DANUBE_ADMIN_URL. What they
 // write down must be the same on both.
 
+var scenarios = slices.Concat(noTraps(), trapScenarios)
+
+func noTraps() (list []scenario) {
+	for _, sc := range soundScenarios {
+		list = append(list, scenario{name: sc.name, run: sc.run, want: sc.want})
+	}
+	return list
+}
+
 // lab is one broker and what a scenario saw of it.
 type lab struct {
 	*stubs
@@ -141,9 +150,9 @@ func numbers(from, to int) (list []string) {
 	return list
 }
 
-func fakeRun(t *testing.T, run func(*lab)) (seen []string) {
+func fakeRun(t *testing.T, run func(*lab), opts ...danubetest.Option) (seen []string) {
 	synctest.Test(t, func(t *testing.T) {
-		b := danubetest.Run(t, danubetest.WithBufconn(), danubetest.WithClusterCreate())
+		b := danubetest.Run(t, append(opts, danubetest.WithBufconn(), danubetest.WithClusterCreate())...)
 		l := &lab{stubs: dial(t, b), run: "fake"}
 		run(l)
 		seen = l.seen
@@ -173,8 +182,13 @@ func realRun(t *testing.T, run func(*lab)) []string {
 func TestScenarios(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			if got := fakeRun(t, sc.run); !slices.Equal(got, sc.want) {
-				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(sc.want, "\n"))
+			for _, p := range []danubetest.Profile{danubetest.Sound, danubetest.Real} {
+				if p == danubetest.Sound && sc.trap {
+					continue
+				}
+				if got := fakeRun(t, sc.run, danubetest.WithProfile(p)); !slices.Equal(got, sc.want) {
+					t.Errorf("profile %d: got:\n%s\nwant:\n%s", p, strings.Join(got, "\n"), strings.Join(sc.want, "\n"))
+				}
 			}
 		})
 	}

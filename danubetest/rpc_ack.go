@@ -23,6 +23,10 @@ func (s *consumerService) Ack(ctx context.Context, req *pb.AckRequest) (*pb.AckR
 		case sub == nil:
 			return errAck(what)
 		case sub.topic.dispatch == Reliable:
+			if sub.suspended() {
+				c.command(sub, &in, func() { c.ack(sub, id.GetTopicOffset()) })
+				return nil
+			}
 			c.ack(sub, id.GetTopicOffset())
 		}
 		return nil
@@ -50,7 +54,7 @@ func (c *core) settling(in *Call, id *pb.MsgID, name string) (s *subscription, m
 	if t == nil || !t.on(in.node) {
 		return nil, "Topic " + id.GetTopicName() + " not found in registry"
 	}
-	if s = t.sub(name); s == nil {
+	if s = t.sub(name); s == nil || s.dormant {
 		return nil, "Subscription not found"
 	}
 	return s, ""

@@ -49,8 +49,12 @@ func (s *discoveryService) TopicPartitions(ctx context.Context, req *pb.TopicLoo
 		if _, err := c.topicFor(req.GetTopic()); err != nil {
 			return err
 		}
-		for _, t := range c.find(req.GetTopic()) {
-			resp.Partitions = append(resp.Partitions, t.name)
+		if c.topics[req.GetTopic()] == nil && c.trap(TrapPrefix) {
+			resp.Partitions = c.beginning(req.GetTopic())
+		} else {
+			for _, t := range c.find(req.GetTopic()) {
+				resp.Partitions = append(resp.Partitions, t.name)
+			}
 		}
 		slices.Sort(resp.Partitions)
 		return nil

@@ -22,7 +22,14 @@ func (s *consumerService) Nack(ctx context.Context, req *pb.NackRequest) (*pb.Na
 			return errNack(what)
 		case sub.topic.dispatch == Reliable:
 			ms := min(req.GetDelayMs(), uint64(math.MaxInt64/time.Millisecond))
-			c.nack(sub, id.GetTopicOffset(), time.Duration(ms)*time.Millisecond, req.GetReason())
+			nack := func() {
+				c.nack(sub, id.GetTopicOffset(), time.Duration(ms)*time.Millisecond, req.GetReason())
+			}
+			if sub.suspended() {
+				c.command(sub, &in, nack)
+				return nil
+			}
+			nack()
 		}
 		return nil
 	})

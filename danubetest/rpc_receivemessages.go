@@ -37,6 +37,9 @@ func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.Serve
 		if !ok {
 			return err
 		}
+		if st.full.CompareAndSwap(true, false) {
+			b.do(func(c *core) { c.roomFor(st.consumer) })
+		}
 		if p.msg != nil {
 			if err := srv.Send(p.msg); err != nil {
 				return err
@@ -55,10 +58,19 @@ func (c *core) open(co *consumer) *stream {
 		st.queue.buf = old.close(nil)
 		st.ending = old.ending
 	}
+	st.queue.buf = append(co.channel, st.queue.buf...)
+	co.channel = nil
 	co.stream, co.active = st, true
 	c.changed = true
 	c.cfg.logger.Debug("stream opened", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
-	c.pass(co.sub)
+	switch {
+	case co.sub.suspended():
+		c.roomFor(co)
+	case c.trap(TrapNoStream): // it was handed messages before
+		c.schedule(co.sub)
+	default:
+		c.pass(co.sub)
+	}
 	return st
 }
 
@@ -68,9 +80,31 @@ func (c *core) gone(st *stream) {
 	if co.stream != st {
 		return // taken over, or forgotten by a restart
 	}
-	st.close(nil)
+	c.keepStale(co, st.close(nil))
 	co.stream, co.active = nil, false
 	c.cfg.logger.Debug("stream gone", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
-	c.requeue(co.sub, co)
-	c.pass(co.sub)
+	c.retryNow(co, nil)
+}
+
+// retryNow makes what a consumer has in flight due at once.
+func (c *core) retryNow(co *consumer, in *Call) {
+	run := func() {
+		c.requeue(co.sub, co)
+		c.pass(co.sub)
+	}
+	if co.sub.suspended() {
+		c.command(co.sub, in, run)
+		return
+	}
+	run()
+}
+
+// keepStale keeps what stays in the consumer's channel when a stream ends with things
+// unsent: the first few had left it already.
+func (c *core) keepStale(co *consumer, unsent []parcel) {
+	if !c.trap(TrapStale) || len(unsent) <= streamChannel {
+		return
+	}
+	unsent = unsent[streamChannel:]
+	co.channel = append(co.channel, unsent[:min(len(unsent), consumerChannel-len(co.channel))]...)
 }

@@ -59,12 +59,13 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 		return errPayloadSize(len(m.GetPayload()), limit)
 	}
 	p.sent++
-	c.append(t, m)
+	c.append(t, m, in)
 	return nil
 }
 
-// append stores a message and hands it out.
-func (c *core) append(t *topic, m *pb.StreamMessage) *stored {
+// append stores a message and hands it out. The request, if there is one, may have to
+// wait then.
+func (c *core) append(t *topic, m *pb.StreamMessage, in *Call) *stored {
 	c.changed = true
 	c.stats.Published++
 	if t.dispatch == NonReliable {
@@ -73,7 +74,7 @@ func (c *core) append(t *topic, m *pb.StreamMessage) *stored {
 	m.MsgId.TopicOffset = t.next
 	st := t.add(m, c.now)
 	for _, s := range t.subs {
-		c.pass(s)
+		c.wake(s, in)
 	}
 	return st
 }
@@ -83,7 +84,7 @@ func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
 	st := t.add(m, c.now)
 	for _, s := range t.subs {
 		s.low, s.next = t.next, t.next
-		co := s.pickRoom()
+		co := c.pickRoom(s)
 		if co == nil {
 			s.dropped++
 			c.stats.Dropped++
@@ -100,10 +101,14 @@ func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
 }
 
 // pickRoom is pick among the streams that keep up.
-func (s *subscription) pickRoom() *consumer {
+func (c *core) pickRoom(s *subscription) *consumer {
+	limit := nonReliableQueue
+	if c.trap(TrapBurst) {
+		limit = consumerChannel + streamChannel
+	}
 	for range s.consumers {
-		co := s.pick()
-		if co == nil || co.stream.len() < nonReliableQueue {
+		co := c.pick(s)
+		if co == nil || co.stream.len() < limit {
 			return co
 		}
 	}

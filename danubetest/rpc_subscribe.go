@@ -31,7 +31,7 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 		RequestID:    req.GetRequestId(),
 	}
 	err := s.call(ctx, &in, req, func(c *core) error {
-		co, err := c.subscribe(in.node, req)
+		co, err := c.subscribe(&in, req)
 		if err == nil {
 			resp.ConsumerId = co.id
 		}
@@ -43,8 +43,8 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 	return resp, nil
 }
 
-func (c *core) subscribe(n *node, req *pb.ConsumerRequest) (*consumer, error) {
-	t, err := c.topicOn(n, req.GetTopicName())
+func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
+	t, err := c.topicOn(in.node, req.GetTopicName())
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,12 @@ func (c *core) subscribe(n *node, req *pb.ConsumerRequest) (*consumer, error) {
 		return nil, errNoTopic(req.GetTopicName())
 	}
 	s := t.sub(req.GetSubscription())
+	if s != nil && s.dormant {
+		c.load(s)
+	}
 	if s != nil {
 		if co := s.consumer(req.GetConsumerName()); co != nil {
-			c.takeover(co)
+			c.takeover(co, in)
 			return co, nil
 		}
 	}
@@ -75,19 +78,21 @@ func (c *core) subscribe(n *node, req *pb.ConsumerRequest) (*consumer, error) {
 	s.consumers = append(s.consumers, co)
 	c.consumers[co.id] = co
 	c.changed = true
+	if c.trap(TrapParked) {
+		c.schedule(s)
+	}
 	return co, nil
 }
 
 // takeover gives a consumer's name to whoever asked for it last.
-func (c *core) takeover(co *consumer) {
+func (c *core) takeover(co *consumer, in *Call) {
 	if co.stream != nil {
-		co.stream.close(nil)
+		c.keepStale(co, co.stream.close(nil))
 		co.stream = nil
 	}
 	co.active = true
 	c.cfg.logger.Debug("consumer taken over", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
-	c.requeue(co.sub, co)
-	c.pass(co.sub)
+	c.retryNow(co, in)
 }
 
 func typeOf(t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {

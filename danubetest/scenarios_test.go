@@ -10,7 +10,16 @@ import (
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
-var scenarios = []struct {
+// scenario is something that happens the same way on danubetest and on a real broker.
+type scenario struct {
+	name string
+	run  func(l *lab)
+	want []string
+	trap bool // only so with traps
+}
+
+// soundScenarios are those in which the profile makes no difference.
+var soundScenarios = []struct {
 	name string
 	run  func(l *lab)
 	want []string

@@ -3,6 +3,7 @@ package danubetest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -23,6 +24,8 @@ type stream struct {
 	mu    sync.Mutex
 	queue queue[parcel]
 	err   error // what the handler returns once over
+
+	full atomic.Bool // the loop wants to know when something was taken
 }
 
 // parcel is one thing to do on a stream: wait if told so, send a message if there is
@@ -33,6 +36,11 @@ type parcel struct {
 	end bool
 	err error
 }
+
+const (
+	consumerChannel = 4 // messages between a subscription and its consumer
+	streamChannel   = 4 // messages between the consumer and its stream
+)
 
 // nonReliableQueue is how many messages of a NonReliable topic a stream that does
 // not keep up may lag before it misses some.

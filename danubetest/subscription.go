@@ -42,9 +42,12 @@ type subscription struct {
 	consumers []*consumer // in order of joining
 	turn      int         // Shared: whose turn it is
 	window
+	reader
+	cursor
+	dispatcher
 	alarm alarm
 
-	acked, nacked, timeouts, late, dropped, redelivered uint64
+	acked, nacked, timeouts, late, dropped, redelivered, skipped uint64
 }
 
 // consumer is one name in a subscription. It outlives its streams.
@@ -56,15 +59,27 @@ type consumer struct {
 	stream    *stream // open, or nil
 	inFlight  int     // entries that await an ack from it
 	delivered uint64
+
+	channel []parcel // with TrapNoStream and TrapStale: what waits for a stream
 }
 
 // ready reports whether a message can be handed to the consumer now.
-func (co *consumer) ready() bool { return co.stream != nil && !co.stream.ending }
+func (c *core) ready(co *consumer) bool {
+	if co.stream == nil {
+		return co.active && c.trap(TrapNoStream) && co.sub.topic.dispatch == Reliable
+	}
+	return !co.stream.ending
+}
 
 // newSubscription makes a subscription that starts at place low.
 func (c *core) newSubscription(t *topic, name string, low uint64) *subscription {
 	s := &subscription{name: name, topic: t, policy: c.policy(name), born: c.now}
-	s.low, s.next = low, low
+	s.cursor = cursor{acks: -1, stored: -1, storeAt: c.now, begin: low}
+	if low == t.next {
+		c.startTail(s)
+	} else {
+		c.startAt(s, low)
+	}
 	s.alarm.fire = func() { c.beat(s) }
 	t.subs = append(t.subs, s)
 	c.changed = true
@@ -83,10 +98,10 @@ func (s *subscription) consumer(name string) *consumer {
 
 // pick returns the consumer that the next message goes to, or nil: the only one of
 // an Exclusive subscription, the next one with a stream of a Shared one.
-func (s *subscription) pick() *consumer {
+func (c *core) pick(s *subscription) *consumer {
 	for i := range s.consumers {
 		n := (s.turn + i) % len(s.consumers)
-		if co := s.consumers[n]; co.ready() {
+		if co := s.consumers[n]; c.ready(co) {
 			s.turn = (n + 1) % len(s.consumers)
 			return co
 		}
@@ -95,9 +110,9 @@ func (s *subscription) pick() *consumer {
 }
 
 // attended reports whether anybody could take a message.
-func (s *subscription) attended() bool {
+func (c *core) attended(s *subscription) bool {
 	for _, co := range s.consumers {
-		if co.ready() {
+		if c.ready(co) {
 			return true
 		}
 	}
@@ -105,4 +120,10 @@ func (s *subscription) attended() bool {
 }
 
 // unread returns how many messages were never handed out.
-func (s *subscription) unread() uint64 { return s.topic.next - s.next }
+func (s *subscription) unread() uint64 {
+	n := uint64(len(s.replay))
+	if s.next < s.topic.next {
+		n += s.topic.next - s.next
+	}
+	return n
+}

@@ -24,6 +24,12 @@ type topic struct {
 	first     uint64         // place of the first retained one
 	next      uint64         // place of the next message
 	bytes     uint64         // payload bytes published
+	earlier   uint64         // messages that have lost their place, see crash
+	past      []*stored      // those among them that were not lost
+	files     []*stored      // those among them that can still be read
+	lost      uint64         // those among them that were
+	epoch     int            // how often numbering has restarted
+	born      time.Time      // when a broker loaded the topic
 	producers map[string]*producer
 	subs      []*subscription // in order of creation
 	turn      int             // the partition that takes the next keyless Publish; kept in partition 0
@@ -43,6 +49,7 @@ type stored struct {
 	wire       *pb.StreamMessage
 	place      uint64 // in the topic; the offset of a reliable topic
 	at         time.Time
+	epoch      int // of the topic
 	deliveries []delivery
 	one        [1]delivery // room for the usual case
 }
@@ -73,7 +80,7 @@ func (t *topic) on(n *node) bool { return t.owner == n }
 
 // add appends a message to the log.
 func (t *topic) add(m *pb.StreamMessage, now time.Time) *stored {
-	st := &stored{wire: m, place: t.next, at: now}
+	st := &stored{wire: m, place: t.next, at: now, epoch: t.epoch}
 	st.deliveries = st.one[:0]
 	t.next++
 	t.bytes += uint64(len(m.GetPayload()))
@@ -97,6 +104,9 @@ func (t *topic) trim() {
 	low := t.next
 	for _, s := range t.subs {
 		low = min(low, s.low)
+		if s.dormant {
+			return
+		}
 	}
 	t.log.drop(int(low - t.first))
 	t.first = low

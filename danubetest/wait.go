@@ -93,7 +93,7 @@ func (b *Broker) awaitCount(ctx context.Context, n int, what string, count func(
 func (b *Broker) WaitPublished(ctx context.Context, topic string, n int) ([]Message, error) {
 	err := b.awaitCount(ctx, n, "messages in "+topic, func(c *core) (have uint64) {
 		for _, t := range c.find(topic) {
-			have += t.next
+			have += t.earlier + t.next
 		}
 		return have
 	})

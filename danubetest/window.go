@@ -12,7 +12,8 @@ import (
 type window struct {
 	low, next uint64
 	slots     queue[*slot]
-	open      int // slots that are not nil
+	open      int  // slots that are neither nil nor a gap
+	begun     bool // something was handed out
 
 	awaiting  slotList // await an ack, in order of their deadline
 	waiting   []*slot  // wait to be sent again
@@ -26,6 +27,7 @@ const (
 	slotAwaiting slotState = iota
 	slotWaiting
 	slotExhausted
+	slotGap // skipped, and never to be settled
 )
 
 // slot is one message that was handed out and is not settled.
@@ -56,6 +58,7 @@ func (w *window) take(m *stored) *slot {
 	w.waiting = append(w.waiting, sl)
 	w.slots.push(sl)
 	w.open++
+	w.begun = true
 	w.next++
 	return sl
 }
@@ -65,7 +68,10 @@ func (w *window) get(place uint64) *slot {
 	if place < w.low || place >= w.next {
 		return nil
 	}
-	return w.slots.at(int(place - w.low))
+	if sl := w.slots.at(int(place - w.low)); sl != gap {
+		return sl
+	}
+	return nil
 }
 
 // settle closes a slot, and reports whether the cursor moved.
@@ -121,11 +127,6 @@ func (w *window) leave(sl *slot) {
 	case slotExhausted:
 		w.exhausted = without(w.exhausted, sl)
 	}
-}
-
-// rewind goes back to the cursor: everything above it will be handed out anew.
-func (w *window) rewind() {
-	*w = window{low: w.low, next: w.low}
 }
 
 // dueRetries returns the slots that are to be sent again by now, in order of place.

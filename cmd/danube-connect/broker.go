@@ -28,7 +28,7 @@ func runBroker(ctx context.Context, args []string, stderr io.Writer) int {
 		return exitError
 	}
 	fmt.Fprintln(stderr, "danube-connect broker: an embedded broker for development. It keeps everything in memory: when it stops, all of it is gone.")
-	fmt.Fprintf(stderr, "danube-connect broker: listening on %s, topics are created on demand, Ctrl-C stops it\n", b.URL())
+	fmt.Fprintf(stderr, "danube-connect broker: listening on %s, topics are created on demand, Ctrl-C stops it\n", strings.Join(b.URLs(), " "))
 	<-ctx.Done()
 	b.Close()
 	fmt.Fprintln(stderr, "danube-connect broker: stopped")
@@ -42,6 +42,19 @@ func brokerOptions(args []string, stderr io.Writer) ([]danubetest.Option, error)
 	fs.SetOutput(io.Discard)
 	addr := fs.String("addr", "127.0.0.1:6650", "listen on this `host:port`")
 	window := fs.Int("max-unacked", 10, "`messages` of a subscription that may be unacknowledged at once, 1 to 10000")
+	brokers := fs.Int("brokers", 1, "run `n` brokers, on the ports from that of -addr on")
+	profile := danubetest.Sound
+	fs.Func("profile", "`sound` loses nothing (default); real has the traps of a real broker", func(s string) error {
+		switch s {
+		case "sound":
+			profile = danubetest.Sound
+		case "real":
+			profile = danubetest.Real
+		default:
+			return errors.New("want sound or real")
+		}
+		return nil
+	})
 	var topics []danubetest.Option
 	fs.Func("topic", "create this `/namespace/topic`; with :N behind it, N partitions of it (repeatable)", func(s string) error {
 		o, err := topicOptions(s)
@@ -59,7 +72,10 @@ func brokerOptions(args []string, stderr io.Writer) ([]danubetest.Option, error)
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	return append([]danubetest.Option{danubetest.WithAddr(*addr), danubetest.WithMaxUnacked(*window)}, topics...), nil
+	return append([]danubetest.Option{
+		danubetest.WithAddr(*addr), danubetest.WithMaxUnacked(*window),
+		danubetest.WithBrokers(*brokers), danubetest.WithProfile(profile),
+	}, topics...), nil
 }
 
 const brokerHelp = `Usage: danube-connect broker [flags]

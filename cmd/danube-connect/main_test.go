@@ -49,6 +49,8 @@ func TestUsage(t *testing.T) {
 		{"broker --topic a", exitUsage, false, "want /namespace/topic"},
 		{"broker --topic /default/a:x", exitUsage, false, `partitions "x"`},
 		{"broker --topic /default/a.b", exitError, false, "letters, digits"},
+		{"broker --profile wrong", exitUsage, false, "want sound or real"},
+		{"broker --brokers 0", exitError, false, "brokers: 0"},
 		{"broker --max-unacked 0", exitError, false, "want 1 to 10000"},
 		{"broker --addr nowhere", exitError, false, "missing port"},
 	} {
@@ -126,6 +128,37 @@ func TestBroker(t *testing.T) {
 	if conn, err := net.Dial("tcp", addr); err == nil {
 		conn.Close()
 		t.Error("it still listens")
+	}
+}
+
+func TestCluster(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	done := make(chan int)
+	go func() {
+		code := run(ctx, strings.Fields("broker --addr 127.0.0.1:0 --brokers 2 --profile real --topic /default/a-b"), io.Discard, w)
+		w.Close()
+		done <- code
+	}()
+	in := bufio.NewReader(r)
+	in.ReadString('\n') // what it is
+	said, err := in.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, r)
+	urls := regexp.MustCompile(`http://([^ ,]+)`).FindAllStringSubmatch(said, -1)
+	if len(urls) != 2 {
+		t.Fatalf("it says %q", said)
+	}
+	for _, u := range urls {
+		if p := partitions(t, u[1], "/default/a"); p != "/default/a-b" {
+			t.Errorf("partitions: %q", p)
+		}
+	}
+	cancel()
+	if code := <-done; code != exitOK {
+		t.Errorf("exit %d", code)
 	}
 }
 

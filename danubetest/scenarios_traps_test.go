@@ -1,0 +1,116 @@
+package danubetest_test
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// trapScenarios are those that need the profile Real.
+var trapScenarios = []scenario{
+	{name: "T3: acked above an unsettled message", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("parked"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send(numbers(0, 3)...)
+		l.log("%v", c.offsets(3))
+		c.nack(0, 0)
+		c.ack(1, 2)
+		l.sleep(4 * time.Second)
+		p.send("3")
+		got := c.offsets(2)
+		l.log("after the next message: %v", got)
+	}, want: []string{"[0 1 2]", "after the next message: [3 0]"}},
+
+	{name: "T3: acks wait while parked, and are late", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("parkedacks"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send(numbers(0, 3)...)
+		c.offsets(3)
+		c.ack(2)
+		l.sleep(time.Second)
+		c.ack(0, 1) // in the queue
+		p.send("3")
+		l.log("%v", c.offsets(1))
+		l.log("then %q", l.within(c))
+	}, want: []string{"[3]", `then ""`}},
+
+	{name: "T4: 1000 messages while away", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("away"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send("0")
+		c.ack(c.offsets(1)...)
+		c.cancel()
+		l.until(func() bool { return l.check(asCons, c.id) == closed })
+		for range 1000 {
+			p.send("x")
+		}
+		c = l.open(p.topic, "s", "c", exclusive)
+		first := c.offsets(1)[0]
+		c.ack(first)
+		n := 1
+		for range 255 {
+			c.ack(c.offsets(1)...)
+			n++
+		}
+		l.log("first %d, count %d, then %q", first, n, l.within(c))
+	}, want: []string{`first 745, count 256, then ""`}},
+
+	{name: "T4: 200 messages while away", run: func(l *lab) {
+		p := l.ready(l.topic("away200"))
+		c := l.open(p.topic, "s", "c", exclusive)
+		p.send("0")
+		c.ack(c.offsets(1)...)
+		c.cancel()
+		l.until(func() bool { return l.check(asCons, c.id) == closed })
+		for range 200 {
+			p.send("x")
+		}
+		c = l.open(p.topic, "s", "c", exclusive)
+		var got []uint64
+		for range 200 {
+			got = append(got, c.offsets(1)...)
+			c.ack(got[len(got)-1])
+		}
+		l.log("%d to %d, in order: %t", got[0], got[199], slices.IsSorted(got))
+	}, want: []string{"1 to 200, in order: true"}},
+
+	{name: "T7: no stream behind a Subscribe", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("nostream"))
+		c := l.subscribe(p.topic, "s", "c", exclusive)
+		n := 0
+		for n < 100 {
+			ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
+			_, err := p.s.producers.SendMessage(ctx, p.message("x"))
+			cancel()
+			if err != nil {
+				break
+			}
+			n++
+		}
+		l.log("%d messages, then publishers wait", n)
+		ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
+		_, err := l.consumers.Subscribe(ctx, &pb.ConsumerRequest{TopicName: p.topic, ConsumerName: "c", Subscription: "s"})
+		cancel()
+		l.status("subscribe again", err)
+		ctx, cancel = context.WithTimeout(l.t.Context(), 2*time.Second)
+		_, err = l.consumers.Ack(ctx, &pb.AckRequest{MsgId: c.msgID(0), SubscriptionName: "s"})
+		cancel()
+		l.status("ack", err)
+		c.receive()
+		l.log("%v", c.offsets(10))
+		c.ack(0)
+		l.log("%v", c.offsets(1))
+	}, want: []string{"37 messages, then publishers wait", "subscribe again: DeadlineExceeded", "ack: DeadlineExceeded", "[0 1 2 3 4 5 6 7 8 9]", "[10]"}},
+
+	{name: "T19: beginnings of names", trap: true, run: func(l *lab) {
+		a := l.topic("prefix")
+		l.ready(a + "-b")
+		_, err := l.tryProducer(a, "p")
+		l.status("create", err)
+		r, err := l.discovery.TopicPartitions(l.t.Context(), &pb.TopicLookupRequest{Topic: a})
+		must(l.t, err)
+		l.log("%v", r.GetPartitions())
+	}, want: []string{`create: AlreadyExists "already exist"`, "[/default/prefix_RUN_z-b]"}},
+}

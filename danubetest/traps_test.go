@@ -1,0 +1,377 @@
+package danubetest_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/danube-messaging/danube-connect-go/danubetest"
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// trap runs a test in virtual time on a broker with some traps.
+func trap(t *testing.T, f func(t *testing.T, b *danubetest.Broker, s *stubs), traps ...danubetest.Trap) {
+	t.Helper()
+	bubble(t, f, danubetest.WithTraps(traps...))
+}
+
+// restarted stops and starts a broker, or kills it, and connects anew.
+func restarted(t *testing.T, b *danubetest.Broker, kill bool) *stubs {
+	t.Helper()
+	if kill {
+		must(t, b.KillBroker(1))
+	} else {
+		b.Stop()
+	}
+	must(t, b.Start())
+	return dial(t, b)
+}
+
+// got returns the offsets that come until the stream is quiet for 5 s. It ends it.
+func (c *consumer) got() (list []uint64) {
+	c.s.t.Helper()
+	for {
+		quiet := time.AfterFunc(5*time.Second, c.cancel)
+		m, err := c.stream.Recv()
+		quiet.Stop()
+		if err != nil {
+			return list
+		}
+		list = append(list, m.GetMsgId().GetTopicOffset())
+	}
+}
+
+func TestTrapUnflushed(t *testing.T) {
+	for _, tc := range []struct {
+		kill bool
+		want []string
+	}{{true, []string{"old"}}, {false, []string{"old", "new"}}} {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			p := s.producer(topic, "p")
+			p.send("old")
+			time.Sleep(6 * time.Second)
+			p.send("new")
+			restarted(t, b, tc.kill)
+			b.CheckPayloads(t, topic, tc.want...)
+			ti := b.Topics()[0]
+			want(t, "published, lost", []int{ti.Published, ti.Lost}, []int{2, 2 - len(tc.want)})
+		}, danubetest.TrapUnflushed)
+	}
+}
+
+func TestTrapLatest(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		p := s.producer(topic, "p")
+		c := s.open(topic, sub, "c", exclusive)
+		o := s.open(topic, "other", "c", exclusive)
+		p.send(numbers(0, 5)...)
+		c.offsets(5)
+		o.offsets(5)
+		o.ack(0, 1)
+		s = restarted(t, b, false)
+		_, err := s.consumers.Ack(t.Context(), &pb.AckRequest{MsgId: c.msgID(0), SubscriptionName: sub})
+		wantStatus(t, err, codes.Internal, "Subscription not found")
+		s.producer(topic, "p").send("5")
+		c, o = s.open(topic, sub, "c", exclusive), s.open(topic, "other", "c", exclusive)
+		s.producer(topic, "p").send("6")
+		want(t, "without a cursor", c.got(), []int{6})
+		want(t, "with a cursor", o.got(), []int{2, 3, 4, 5, 6})
+	}, danubetest.TrapLatest)
+}
+
+func TestTrapCursor(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		p := s.producer(topic, "p")
+		c := s.open(topic, sub, "c", exclusive)
+		p.send(numbers(0, 6)...)
+		c.offsets(6)
+		c.ack(0, 1)
+		time.Sleep(10 * time.Second)
+		c.ack(2) // stores the cursor
+		time.Sleep(9 * time.Second)
+		c.ack(3, 4)
+		s = restarted(t, b, false)
+		want(t, "again", s.open(topic, sub, "c", exclusive).got(), []int{3, 4, 5})
+	}, danubetest.TrapCursor)
+	cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+		p := s[0].producer(topic, "p")
+		c := s[0].open(topic, sub, "c", exclusive)
+		p.send(numbers(0, 3)...)
+		c.offsets(3)
+		c.ack(0, 1)
+		must(t, b.MoveTopic(topic, 2))
+		time.Sleep(time.Minute)
+		want(t, "after a move", s[1].open(topic, sub, "c", exclusive).got(), []int{2})
+	}, danubetest.WithTraps(danubetest.TrapCursor))
+}
+
+func TestTrapParked(t *testing.T) {
+	parked := func(b *danubetest.Broker) bool { return info(t, b).Parked }
+	t.Run("acked above an unsettled one", func(t *testing.T) {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			p := s.producer(topic, "p")
+			c := s.open(topic, sub, "c", exclusive)
+			p.send(numbers(0, 3)...)
+			c.offsets(3)
+			c.nack(0, 0)
+			c.ack(1, 2)
+			time.Sleep(time.Hour)
+			want(t, "parked", parked(b), true)
+			c.ack(0) // waits, too late
+			p.send("3")
+			want(t, "then", c.got(), []int{3, 0})
+		}, danubetest.TrapParked)
+	})
+	t.Run("loaded on a topic that is not empty", func(t *testing.T) {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			p := s.producer(topic, "p")
+			p.send("0")
+			c := s.open(topic, sub, "c", exclusive)
+			time.Sleep(time.Second)
+			want(t, "parked", parked(b), true)
+			p.send("1")
+			want(t, "offset", c.offsets(1), []int{1})
+			want(t, "parked", parked(b), false)
+		}, danubetest.TrapParked)
+	})
+	t.Run("acked in order", func(t *testing.T) {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			p := s.producer(topic, "p")
+			c := s.open(topic, sub, "c", exclusive)
+			for i := range 100 {
+				p.send(numbers(0, 10)...)
+				c.offsets(10)
+				for o := range 10 {
+					c.ack(uint64(10*i + o))
+				}
+				time.Sleep(time.Second)
+				want(t, "parked", parked(b), false)
+			}
+		}, danubetest.TrapParked)
+	})
+}
+
+func TestTrapTail(t *testing.T) {
+	t.Run("away", func(t *testing.T) {
+		for _, n := range []int{200, 256, 257, 1000} {
+			trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+				s.producer(topic, "p")
+				c := s.open(topic, sub, "c", exclusive)
+				b.PublishN(topic, 1, func(int) []byte { return nil })
+				c.ack(c.offsets(1)...)
+				c.cancel()
+				for s.check(asCons, c.id) == healthy {
+				}
+				b.PublishN(topic, n, func(int) []byte { return nil })
+				c = s.open(topic, sub, "c", exclusive)
+				first := c.offsets(1)[0]
+				c.ack(first)
+				have := 1
+				for range min(n, 256) - 1 {
+					c.ack(c.offsets(1)...)
+					have++
+				}
+				i := info(t, b)
+				lost := max(0, n-256)
+				want(t, "first, skipped, cursor", []int{int(first), i.Skipped, int(i.Cursor)},
+					[]int{1 + lost, lost, map[bool]int{true: n, false: 0}[lost == 0]})
+				// A restart goes on at the cursor: what was skipped comes.
+				s = restarted(t, b, false)
+				if lost > 0 {
+					want(t, "after a restart", s.open(topic, sub, "c", exclusive).offsets(2), []int{1, 2})
+				}
+			}, danubetest.TrapTail)
+		}
+	})
+	t.Run("slow", func(t *testing.T) {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			s.producer(topic, "p")
+			c := s.open(topic, sub, "c", exclusive)
+			b.PublishN(topic, 3000, func(int) []byte { return nil })
+			want(t, "first", c.offsets(10), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+			c.ack(0)
+			want(t, "next", c.offsets(1), []int{3000 - 256})
+		}, danubetest.TrapTail)
+	})
+}
+
+func TestTrapLag(t *testing.T) {
+	for _, tc := range []struct{ behind, want int }{{2048, 2048}, {2049, 1024}, {40000, 1024}} {
+		trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			p := s.producer(topic, "p")
+			p.send("0")
+			must(t, b.CreateSubscription(topic, sub, danubetest.SubOpts{From: danubetest.Earliest}))
+			c := s.open(topic, sub, "c", exclusive)
+			c.ack(c.offsets(1)...)
+			c.cancel()
+			for s.check(asCons, c.id) == healthy {
+			}
+			b.PublishN(topic, tc.behind, func(int) []byte { return nil })
+			c = s.open(topic, sub, "c", exclusive)
+			for range tc.want {
+				c.ack(c.offsets(1)...)
+			}
+			if tc.want < tc.behind {
+				p.send("later")
+				c.quiet(time.Minute) // and silence
+				s = restarted(t, b, false)
+				want(t, "after a restart", s.open(topic, sub, "c", exclusive).offsets(1), []int{tc.want + 1})
+			}
+		}, danubetest.TrapLag)
+	}
+}
+
+func TestTrapRenumber(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		s.producer(topic, "p")
+		c := s.open(topic, sub, "c", exclusive)
+		b.PublishN(topic, 8, func(int) []byte { return []byte("old") })
+		c.offsets(8)
+		c.ack(0, 1, 2)
+		s = restarted(t, b, false)
+		p := s.producer(topic, "p")
+		c = s.open(topic, sub, "c", exclusive)
+		p.send(numbers(0, 10)...)
+		var got []string
+		for range 7 {
+			m := c.next()
+			got = append(got, string(m.GetPayload()))
+			c.ack(m.GetMsgId().GetTopicOffset())
+		}
+		want(t, "payloads", got, []string{"old", "old", "old", "old", "old", "8", "9"})
+		c.quiet(time.Minute)
+		var offsets []uint64
+		for _, m := range b.Messages(topic) {
+			if m.Epoch == 1 {
+				offsets = append(offsets, m.Offset)
+			}
+		}
+		want(t, "new offsets", offsets, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+		want(t, "published", b.Topics()[0].Published, 18)
+	}, danubetest.TrapRenumber)
+	// Another broker that takes over has not even the old ones.
+	cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+		p := s[0].producer(topic, "p")
+		c := s[0].open(topic, sub, "c", exclusive)
+		p.send(numbers(0, 5)...)
+		c.offsets(5)
+		c.ack(0, 1)
+		must(t, b.KillBroker(1))
+		time.Sleep(time.Minute)
+		heir := s[b.Owner(topic)-1]
+		c = heir.open(topic, sub, "c", exclusive)
+		heir.producer(topic, "p").send(numbers(0, 4)...)
+		want(t, "offsets", c.got(), []int{2, 3})
+	}, danubetest.WithTraps(danubetest.TrapRenumber))
+}
+
+func TestTrapNoStream(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		p := s.producer(topic, "p")
+		c := s.subscribe(topic, sub, "c", exclusive)
+		send := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_, err := p.s.producers.SendMessage(ctx, p.message("x"))
+			return err
+		}
+		n := 0
+		for send() == nil {
+			n++
+		}
+		want(t, "messages before publishers wait", n, 37)
+		want(t, "parked", info(t, b).Parked, true)
+		done := make(chan error)
+		go func() { done <- send() }()
+		time.Sleep(time.Second)
+		c.receive()
+		must(t, <-done)
+		want(t, "the window", c.offsets(10), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+		want(t, "parked", info(t, b).Parked, false)
+		c.ack(0)
+		want(t, "stored, though their publishers gave up", []any{c.offsets(1), b.Topics()[0].Published}, "[[10] 39]")
+	}, danubetest.TrapNoStream)
+}
+
+func TestTrapStale(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		p := s.producer(topic, "p")
+		c := s.open(topic, sub, "c", exclusive)
+		h := b.Fault(danubetest.Fault{Methods: only(mDelivery), Hang: true}) // the stream does not keep up
+		p.send(numbers(0, 10)...)
+		must(t, h.Wait(t.Context(), 1))
+		c.cancel()
+		for s.check(asCons, c.id) == healthy {
+		}
+		h.Remove()
+		c.receive()
+		want(t, "offsets", c.got(), []int{4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	}, danubetest.TrapStale)
+}
+
+func TestTrapSilentMove(t *testing.T) {
+	silent := func(ack []uint64, traps ...danubetest.Trap) (is bool) {
+		cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+			p := s[0].producer(topic, "p")
+			c := s[0].open(topic, sub, "c", exclusive)
+			p.send(numbers(0, 2)...)
+			c.offsets(2)
+			c.ack(ack...)
+			must(t, b.MoveTopic(topic, 2))
+			want(t, "health", s[0].check(asCons, c.id), closed)
+			stop := time.AfterFunc(time.Hour, c.cancel)
+			defer stop.Stop()
+			_, err := c.stream.Recv()
+			is = code(err) == codes.Canceled
+		}, danubetest.WithTraps(append(traps, danubetest.TrapSilentMove)...))
+		return is
+	}
+	want(t, "alone", silent(nil), true)
+	want(t, "not parked", silent([]uint64{0, 1}, danubetest.TrapParked), false)
+	want(t, "parked", silent([]uint64{1}, danubetest.TrapParked), true)
+}
+
+func TestTrapPrefix(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		s.producer("/default/a-b", "p")
+		_, err := s.tryProducer("/default/a", "p")
+		wantStatus(t, err, codes.AlreadyExists, "partitioned topics with this base name already exist")
+		r, err := s.discovery.TopicPartitions(t.Context(), &pb.TopicLookupRequest{Topic: "/default/a"})
+		must(t, err)
+		want(t, "partitions", r.GetPartitions(), []string{"/default/a-b"})
+		s.producer("/default/a-b-c", "p") // the other way round it works
+	}, danubetest.TrapPrefix)
+}
+
+func TestTrapBurst(t *testing.T) {
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		must(t, b.CreateTopic(topic, danubetest.TopicConfig{Dispatch: danubetest.NonReliable}))
+		c := s.open(topic, sub, "c", exclusive)
+		h := b.Fault(danubetest.Fault{Methods: only(mDelivery), Hang: true})
+		b.PublishN(topic, 100, func(i int) []byte { return []byte(numbers(i, i+1)[0]) })
+		h.Remove()
+		var got []string
+		for range 8 {
+			got = append(got, string(c.next().GetPayload()))
+		}
+		want(t, "payloads", strings.Join(got, " "), "0 1 2 3 4 5 6 7")
+		c.quiet(time.Second)
+		want(t, "dropped", info(t, b).Dropped, 92)
+	}, danubetest.TrapBurst)
+}
+
+func TestTrapOptions(t *testing.T) {
+	for _, o := range []danubetest.Option{danubetest.WithTraps(0), danubetest.WithoutTraps(99), danubetest.WithProfile(7)} {
+		if _, err := danubetest.New(o); err == nil {
+			t.Error("nonsense was taken")
+		}
+	}
+	want(t, "names", []danubetest.Trap{danubetest.TrapUnflushed, danubetest.TrapBurst, 77}, "[Unflushed Burst unknown]")
+	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		s.producer("/default/a-b", "p")
+		s.producer("/default/a", "p")
+	}, danubetest.WithTraps(danubetest.TrapPrefix), danubetest.WithoutTraps(danubetest.TrapPrefix))
+}
