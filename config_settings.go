@@ -149,17 +149,6 @@ func (c Config) decodeSettings(table string, dst any) error {
 	return l.problems.orNil()
 }
 
-// unreadTables returns the tables of the file that are neither the SDK's nor
-// declared, and that no decodeSettings has read so far, in the file's order.
-func (c Config) unreadTables() []string {
-	nodes := c.unread()
-	names := make([]string, len(nodes))
-	for i, n := range nodes {
-		names[i] = n.Name
-	}
-	return names
-}
-
 // checkUnread makes the unread tables an error, to be returned after Initialize.
 func (c Config) checkUnread() error {
 	var problems ConfigErrors

@@ -198,3 +198,14 @@ func TestDecodeSettingsConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// unreadTables returns the tables of the file that are neither the SDK's nor
+// declared, and that no decodeSettings has read so far, in the file's order.
+func (c Config) unreadTables() []string {
+	nodes := c.unread()
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name
+	}
+	return names
+}

@@ -144,7 +144,7 @@ func IsFatal(err error) bool { return KindOf(err) == KindFatal }
 // errors the longest wait counts.
 func RetryAfter(err error) time.Duration {
 	for err != nil {
-		switch e := err.(type) { //nolint:errorlint // the chain is walked here
+		switch e := err.(type) { // the chain is walked here
 		case *Error:
 			if e == nil {
 				return 0

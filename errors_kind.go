@@ -59,7 +59,7 @@ func KindOf(err error) Kind {
 // KindNone when there is none.
 func explicitKind(err error) Kind {
 	for err != nil {
-		switch e := err.(type) { //nolint:errorlint // the chain is walked here
+		switch e := err.(type) { // the chain is walked here
 		case *Error:
 			if e == nil {
 				return KindNone // a nil pointer in an error: a plain mistake, not a verdict

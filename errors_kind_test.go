@@ -20,6 +20,7 @@ import (
 func TestKindOf(t *testing.T) {
 	jsonErr := func(text string, v any) error { return json.Unmarshal([]byte(text), v) }
 	_, unsupported := json.Marshal(math.NaN())
+	//lint:ignore SA1026 the error is the point
 	_, unsupportedType := json.Marshal(make(chan int))
 	_, badText := utils.StringFromBytes([]byte("\xff"))
 	var n int

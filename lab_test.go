@@ -272,7 +272,9 @@ func (r *run) wait() error {
 }
 
 // stop ends the run and returns its error, and how long that took.
-func (r *run) stop() (error, time.Duration) { //nolint:revive // the error is what callers want
+//
+//lint:ignore ST1008 the error is what callers want
+func (r *run) stop() (error, time.Duration) {
 	r.l.t.Helper()
 	start := time.Now()
 	r.cancel()

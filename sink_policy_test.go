@@ -104,6 +104,7 @@ func TestSinkPanicGoesByPolicy(t *testing.T) {
 				sink := &testSink{process: func(_ context.Context, p processed) error {
 					if p.payload == "2" {
 						var m map[string]int
+						//lint:ignore SA5000 the panic is the point
 						m["x"] = 1
 					}
 					return nil

@@ -42,7 +42,7 @@ func (rt *SourceRuntime) runPoll() {
 				rt.idle(rt.cfg.PollInterval, nil)
 			}
 		case rt.stop.Err() != nil:
-		case err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
+		case err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
 		default:
 			rt.idle(rt.failedCall("Poll", err, wait), nil)
@@ -106,7 +106,7 @@ func (rt *SourceRuntime) runStream() {
 		err := rt.called("Stream", func() error { return rt.stream.Stream(rt.stop, &Emitter{rt}) })
 		switch {
 		case rt.stop.Err() != nil:
-		case err == nil || err == io.EOF: //nolint:errorlint // inside another error it is a connection that broke
+		case err == nil || err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
 		default:
 			retry.Sleep(rt.stop, rt.failedCall("Stream", err, wait))

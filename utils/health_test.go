@@ -44,7 +44,7 @@ func TestHealthCheckerTimes(t *testing.T) {
 			t.Errorf("a failure out of nothing, %v ago", d)
 		}
 		failed := errors.New("x")
-		if h.Record(failed) != failed || h.Record(failed) != failed {
+		if first, second := h.Record(failed), h.Record(failed); first != failed || second != failed {
 			t.Error("Record changed the error")
 		}
 		if got := h.Err().Error(); got != "2 failures in a row and no success yet" {

@@ -125,7 +125,7 @@ func (in *input) readLines(r *bufio.Reader) {
 		} else {
 			text = nil
 		}
-		if ended || err != bufio.ErrBufferFull && size > 0 { //nolint:errorlint // bufio returns it as it is
+		if ended || err != bufio.ErrBufferFull && size > 0 { // bufio returns it as it is
 			if size > maxLine {
 				in.meter.refused()
 				in.note("line %d is too long and was not sent: %d bytes, the limit is %d", n, size, maxLine)
@@ -135,7 +135,7 @@ func (in *input) readLines(r *bufio.Reader) {
 			text, size, n = nil, 0, n+1
 		}
 		switch {
-		case ended, err == bufio.ErrBufferFull: //nolint:errorlint // bufio returns it as it is
+		case ended, err == bufio.ErrBufferFull: // bufio returns it as it is
 		case errors.Is(err, io.EOF):
 			in.end(io.EOF)
 			return

@@ -71,7 +71,7 @@ type all struct {
 	EnvOnly  string            `toml:"-" env:"ENV_ONLY"`
 	Untagged string
 	Renamed  string `toml:"custom,omitempty" env:"-"`
-	hidden   string //nolint:unused // must be left alone
+	hidden   string //lint:ignore U1000 must be left alone
 }
 
 type Common struct {

@@ -131,7 +131,7 @@ func isAbsence(err error) bool {
 // envText says what is wrong with a variable's value without the library's
 // internals.
 func envText(err error, t reflect.Type) string {
-	pe, ok := err.(env.ParseError) //nolint:errorlint // it does not unwrap
+	pe, ok := err.(env.ParseError) // it does not unwrap
 	switch {
 	case !ok:
 		return err.Error()
