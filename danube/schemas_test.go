@@ -97,6 +97,8 @@ func TestSchemasAreCached(t *testing.T) {
 		}
 		asked("the latest, later", 1)
 
+		_, err = s.Get(t.Context(), danube.SchemaID{ID: 7, Version: 3})
+		n.want(err, danube.ErrNotFound) // which is forgotten with what follows
 		_, _, err = s.Register(t.Context(), "s", danube.SchemaString, "", danube.RegisterOptions{})
 		n.must(err)
 		info, err = s.Latest(t.Context(), "s")
@@ -105,7 +107,7 @@ func TestSchemasAreCached(t *testing.T) {
 		}
 		_, err = s.Get(t.Context(), danube.SchemaID{ID: 7, Version: 3})
 		n.must(err)
-		asked("after our own", 3)
+		asked("after our own", 4)
 	})
 }
 
@@ -282,15 +284,19 @@ func TestProducerSchemaOverSessions(t *testing.T) {
 		set(version("s", 4), nil)
 		n.must(<-done)
 		n.send(p, "last")
+		q := n.producer(c, "/default/t", func(cfg *danube.ProducerConfig) { cfg.Name = "q" })
+		_, err := q.Send(t.Context(), &danube.Outgoing{Schema: &danube.SchemaID{ID: 8, Version: 8}})
+		n.must(err)
+		n.send(q, "without")
 		mu.Lock()
 		defer mu.Unlock()
-		if want := []string{"7/1", "7/1", "7/2", "7/2", "9/9", "7/4"}; !slices.Equal(sent, want) {
+		if want := []string{"7/1", "7/1", "7/2", "7/2", "9/9", "7/4", "8/8", "none"}; !slices.Equal(sent, want) {
 			t.Errorf("sent with %v, want %v", sent, want)
 		}
 		if n.logs.count("not found any more") != 1 {
 			t.Error("that the schema was forgotten was not logged once")
 		}
-		_, err := c.NewProducer(t.Context(), danube.ProducerConfig{Topic: "/default/t", Name: "q", Schema: danube.SchemaRef{Version: 1}})
+		_, err = c.NewProducer(t.Context(), danube.ProducerConfig{Topic: "/default/t", Name: "r", Schema: danube.SchemaRef{Version: 1}})
 		n.want(err, danube.ErrInvalid)
 	})
 }
