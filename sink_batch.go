@@ -79,11 +79,33 @@ func (w *sinkWorker) split(ds []*delivery, out []lanes.Outcome, named map[*SinkR
 	w.lane.route.rt.log.Warn("a batch was refused as a whole; splitting it to find the record", "topic", w.lane.name, "records", len(plain), "error", oneLine(rest))
 	half := len(plain) / 2
 	w.part(plain[:half], places[:half], out)
-	w.part(plain[half:], places[half:], out)
+	plain, places = w.free(plain, places, half, out)
+	w.part(plain, places, out)
+}
+
+// free returns those from half on that no record before half holds up, which failed
+// and has their order. The others stay in the lane, behind it.
+func (w *sinkWorker) free(ds []*delivery, places []int, half int, out []lanes.Outcome) (free []*delivery, at []int) {
+	waiting := make(map[string]bool) // keys
+	for i, d := range ds {
+		key := w.lane.key(d.msg)
+		switch {
+		case i < half:
+			waiting[key] = waiting[key] || out[places[i]].Again
+		case waiting[key]:
+			out[places[i]] = again(0)
+		default:
+			free, at = append(free, d), append(at, places[i])
+		}
+	}
+	return free, at
 }
 
 // part makes an attempt on a part of a batch, unless the run ends meanwhile.
 func (w *sinkWorker) part(ds []*delivery, places []int, out []lanes.Outcome) {
+	if len(ds) == 0 {
+		return
+	}
 	part := make([]lanes.Outcome, len(ds))
 	if w.lane.route.rt.stop.Err() != nil {
 		w.lane.leave(part)

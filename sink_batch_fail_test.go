@@ -234,3 +234,33 @@ func TestBatchesOfPartitionsFailApart(t *testing.T) {
 		_, _ = r.stop()
 	})
 }
+
+// When a batch is split, its second half must not overtake a first half that failed.
+func TestBatchSplitKeepsTheOrder(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		topic := l.topic("t", 0)
+		var written []string
+		failures := 0
+		sink := batch(func(_ context.Context, b *Batch, _ int) error {
+			var list []string
+			for _, r := range b.Records() {
+				list = append(list, string(r.Payload()))
+			}
+			switch {
+			case slices.Contains(list, "4"):
+				return InvalidDataf("the insert was refused")
+			case slices.Contains(list, "1") && failures < 2:
+				failures++
+				return errors.New("connection lost")
+			}
+			written = append(written, list...)
+			return nil
+		})
+		r := l.sink(FromBatch(sink), batches(6, time.Second), func(c *Config) { c.OnError = OnErrorSkip })
+		l.publish(topic, numbers(1, 6)...)
+		l.must(l.b.WaitAcked(t.Context(), topic, "s", 6))
+		r.stopped()
+		same(t, "written", written, []string{"1", "2", "3", "5", "6"})
+		same(t, "skipped", r.metric("messages_skipped_total"), 1)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,8 +14,12 @@ import (
 // ack timeout as a delivery and blocks a subscription for good after six, and because
 // a stream that nobody reads blocks the publishers of its topic. When they are opened
 // again, what the broker delivers a second time is recognised.
+//
+// A route's lock is taken inside mu, never the other way round: on is for those who
+// have it.
 type hold struct {
 	mu      sync.Mutex
+	on      atomic.Bool // there is a reason; set before the lanes are paused
 	reasons map[string]string
 	timer   *time.Timer
 	closed  bool // the streams are closed
@@ -54,6 +59,7 @@ func (rt *SinkRuntime) holdBack(name, reason string) bool {
 	if len(h.reasons) > 1 {
 		return true
 	}
+	h.on.Store(true)
 	for _, r := range rt.routesNow() {
 		r.eachLane(func(l *sinkLane) { l.Pause() })
 	}
@@ -75,6 +81,7 @@ func (rt *SinkRuntime) release(name string) {
 		return
 	}
 	h.timer.Stop()
+	h.on.Store(false)
 	for _, r := range rt.routesNow() {
 		if h.closed {
 			r.consumer.Resume()
@@ -88,11 +95,7 @@ func (rt *SinkRuntime) release(name string) {
 }
 
 // held reports whether nothing is to be taken up.
-func (rt *SinkRuntime) held() bool {
-	rt.hold.mu.Lock()
-	defer rt.hold.mu.Unlock()
-	return len(rt.hold.reasons) > 0
-}
+func (rt *SinkRuntime) held() bool { return rt.hold.on.Load() }
 
 // closeStreams ends the intake of a hold that lasts.
 func (rt *SinkRuntime) closeStreams() {

@@ -21,11 +21,19 @@ const outage = "external system"
 func (w *sinkWorker) down(d *delivery) bool {
 	r := w.lane.route
 	if checker, ok := capability[HealthChecker](r.rt.connector); ok {
-		ctx, cancel := context.WithTimeout(r.rt.work, healthTimeout)
-		defer cancel()
-		return protect(func() error { return checker.HealthCheck(ctx) }) != nil
+		return w.checkHealth(checker) != nil
 	}
-	return r.condemned.Load() != nil && r.condemned.Load().d != d
+	c := r.condemned.Load()
+	return c != nil && c.d != d
+}
+
+// checkHealth is one health check of a worker's own.
+func (w *sinkWorker) checkHealth(checker HealthChecker) error {
+	ctx, cancel := context.WithTimeout(w.lane.route.rt.work, healthTimeout)
+	defer cancel()
+	w.call.Enter(time.Now(), healthTimeout)
+	defer w.call.Leave()
+	return w.lane.route.rt.protect("HealthCheck", func() error { return checker.HealthCheck(ctx) })
 }
 
 // condemned is a record that has used up its time and waits for the next one.
@@ -104,9 +112,7 @@ func (w *sinkWorker) await(d *delivery, err error) lanes.Outcome {
 func (w *sinkWorker) probe(d *delivery) error {
 	r := w.lane.route
 	if checker, ok := capability[HealthChecker](r.rt.connector); ok {
-		ctx, cancel := context.WithTimeout(r.rt.work, healthTimeout)
-		defer cancel()
-		return protect(func() error { return checker.HealthCheck(ctx) })
+		return w.checkHealth(checker)
 	}
 	c := r.condemned.Load()
 	if c == nil {
