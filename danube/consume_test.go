@@ -242,6 +242,37 @@ func TestCloseSendsAcks(t *testing.T) {
 	})
 }
 
+// The ack of the newest message waits for the older ones, or until there is a newer
+// one.
+func TestAckOfTheNewestWaits(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic, client := l.topic(), l.open()
+		con := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		l.send(p, "a", "b")
+		list := l.receive(con, "a", "b")
+		l.ack(con, list[1]) // Flush does not wait for it
+		l.pass(time.Second)
+		acked := func() int {
+			info, _ := l.broker.Subscription(topic, "s")
+			return info.Acked
+		}
+		if n := acked(); n != 0 {
+			l.Errorf("%d acks came", n)
+		}
+		l.send(p, "c")
+		c := l.receive(con, "c")[0]
+		l.pass(time.Second)
+		if n := acked(); n != 1 {
+			l.Errorf("%d acks came, want that of b", n)
+		}
+		l.ack(con, c, list[0])
+		if n := acked(); n != 3 {
+			l.Errorf("%d acks came, want all", n)
+		}
+	})
+}
+
 func TestCloseOfAConsumerWithTheBrokerDown(t *testing.T) {
 	embedded(t, func(l *lab) {
 		topic, client := l.topic(), l.open()

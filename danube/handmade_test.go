@@ -7,8 +7,10 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -35,6 +37,7 @@ type handmade struct {
 	send    func(*danubepb.StreamMessage) error
 	receive func(danubepb.ConsumerService_ReceiveMessagesServer) error
 	ack     func(*danubepb.AckRequest) error
+	health  func() danubepb.HealthCheckResponse_ClientStatus
 
 	mute  bool // note no calls
 	lis   *bufconn.Listener
@@ -59,7 +62,7 @@ func withBrokers(t *testing.T, scenario func(*network), addrs ...string) {
 
 // server serves b on its listener.
 func (b *handmade) server() *grpc.Server {
-	srv := grpc.NewServer()
+	srv := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
 	danubepb.RegisterDiscoveryServer(srv, b)
 	danubepb.RegisterProducerServiceServer(srv, b)
 	danubepb.RegisterConsumerServiceServer(srv, b)
@@ -167,5 +170,8 @@ func (b *handmade) Nack(ctx context.Context, _ *danubepb.NackRequest) (*danubepb
 
 func (b *handmade) HealthCheck(ctx context.Context, _ *danubepb.HealthCheckRequest) (*danubepb.HealthCheckResponse, error) {
 	b.note(ctx, "HealthCheck")
+	if b.health != nil {
+		return &danubepb.HealthCheckResponse{Status: b.health()}, nil
+	}
 	return &danubepb.HealthCheckResponse{}, nil
 }

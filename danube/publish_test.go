@@ -45,6 +45,35 @@ func TestAmbiguousPublish(t *testing.T) {
 	})
 }
 
+// What was ambiguous once stays so, whatever the last attempts were.
+func TestAmbiguousStaysSo(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic := l.topic()
+		p := l.producer(l.open(), topic)
+		l.broker.Fault(danubetest.AmbiguousPublish(topic), danubetest.Fault{Methods: sends, Err: status.Error(codes.ResourceExhausted, "slow down"), Skip: 0})
+		r, err := p.Send(l.soon(), &danube.Outgoing{Payload: []byte("a")})
+		l.must(err)
+		if r.Attempts != 3 || !r.Ambiguous {
+			l.Errorf("receipt: %+v, want 3 attempts, ambiguous", r)
+		}
+	})
+}
+
+// The waits between attempts begin anew after each success.
+func TestBackoffOfProducerBeginsAnew(t *testing.T) {
+	embedded(t, func(l *lab) {
+		p := l.producer(l.open(), l.topic())
+		for range 20 {
+			l.broker.Fault(danubetest.Fault{Methods: sends, Err: status.Error(codes.ResourceExhausted, "slow down")})
+			start := time.Now()
+			l.send(p, "a")
+			if d := time.Since(start); d > 150*time.Millisecond {
+				l.Fatalf("the second attempt came after %v", d)
+			}
+		}
+	})
+}
+
 // Attempts that certainly did not count leave no doubt in the receipt.
 func TestRetriedPublish(t *testing.T) {
 	refusals := map[string]error{
@@ -112,7 +141,11 @@ func TestProducerOverRestart(t *testing.T) {
 		l.broker.CheckPayloads(l, topic, "a", "b", "c", "d")
 		l.broker.Stop()
 		l.must(l.broker.Start()) // it has forgotten the producer's id
+		start := time.Now()
 		l.send(p, "e")
+		if d := time.Since(start); d > 2*time.Second {
+			l.Errorf("it took %v to register again", d)
+		}
 		l.broker.CheckPayloads(l, topic, "a", "b", "c", "d", "e")
 		l.must(p.Close(l.soon()))
 		events.wantStates(l, topic, danube.Ready, danube.Connecting, danube.Ready, danube.Connecting, danube.Ready)
@@ -141,19 +174,27 @@ func TestOversizedMessage(t *testing.T) {
 		con := l.consumer(client, topic)
 		p := l.producer(client, topic)
 		const limit = 4 << 20
-		results := make(chan error, 4)
+		results, attempts := make(chan error, 4), make(chan int, 4)
 		for _, out := range []*danube.Outgoing{
 			{Payload: []byte("before")},
 			{Payload: make([]byte, limit+1)},
 			{Payload: []byte("x"), Key: strings.Repeat("k", limit)},
 			{Payload: []byte("after")},
 		} {
-			l.must(p.SendAsync(l.soon(), out, func(_ danube.Receipt, err error) { results <- err }))
+			l.must(p.SendAsync(l.soon(), out, func(r danube.Receipt, err error) {
+				results <- err
+				attempts <- r.Attempts
+			}))
 		}
 		l.must(<-results)
 		l.want(<-results, danube.ErrTooLarge, "4194304", "4194305")
 		l.want(<-results, danube.ErrTooLarge, "4194304")
 		l.must(<-results)
+		for i, want := range []int{1, 0, 0, 1} { // what is too large is not even sent
+			if n := <-attempts; n != want {
+				l.Errorf("message %d: %d attempts, want %d", i, n, want)
+			}
+		}
 		l.ack(con, l.receive(con, "before", "after")...)
 		// The largest one that the client lets through is taken, and comes through.
 		_, err := p.Send(l.soon(), &danube.Outgoing{Payload: make([]byte, limit-2048)})
@@ -317,6 +358,7 @@ func TestCloseWithTheBrokerDown(t *testing.T) {
 		topic := l.topic()
 		p := l.producer(l.open(), topic)
 		l.broker.Stop()
+		l.pass(time.Second) // a send on the connection that just broke has an unknown outcome
 		l.must(p.SendAsync(l.soon(), &danube.Outgoing{}, func(_ danube.Receipt, err error) {
 			if !errors.Is(err, danube.ErrNotSent) {
 				l.Errorf("got %v, want ErrNotSent", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
 // Over a restart of the broker nothing is lost, what the application has comes once,
@@ -102,6 +104,37 @@ func TestHealthCloseForConsumer(t *testing.T) {
 		l.send(p, "b")
 		l.ack(con, append(a, l.receive(con, "b")...)...)
 		l.broker.CheckNoUnacked(l, topic, "s")
+	})
+}
+
+// Health checks go on for as long as the session lasts.
+func TestHealthChecksGoOn(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var events sessions
+		topic, client := l.topic(), l.open()
+		l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
+		f := danubetest.HealthClose("c")
+		f.Skip = 9
+		l.broker.Fault(f)
+		l.pass(55 * time.Second)
+		events.wantStates(l, topic, danube.Ready, danube.Connecting, danube.Ready)
+	})
+}
+
+// A session that lasted makes the waits between attempts begin anew.
+func TestBackoffOfConsumerBeginsAnew(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var events sessions
+		topic, client := l.topic(), l.open()
+		l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
+		for range 10 {
+			l.pass(15 * time.Second)
+			l.broker.DropStreams(danubetest.StreamUnavailable)
+			l.pass(160 * time.Millisecond)
+			if got := events.of(topic); got[len(got)-1] != danube.Ready {
+				l.Fatalf("160 ms after the stream broke: %v", got)
+			}
+		}
 	})
 }
 
@@ -285,6 +318,32 @@ func TestTakeover(t *testing.T) {
 		l.must(first.Close(l.soon()))
 		events.wantStates(l, topic, danube.Ready, danube.Failed)
 	})
+}
+
+// A broker that ends the stream and forgets the consumer a moment later has moved the
+// topic: that is no takeover.
+func TestMoveIsNoTakeover(t *testing.T) {
+	withBrokers(t, func(n *network) {
+		b := n.brokers["seed:1"]
+		var streams, checks atomic.Int32
+		b.receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+			if streams.Add(1) > 1 {
+				<-s.Context().Done()
+			}
+			return nil
+		}
+		b.health = func() danubepb.HealthCheckResponse_ClientStatus {
+			if checks.Add(1) == 2 {
+				return danubepb.HealthCheckResponse_CLOSE
+			}
+			return danubepb.HealthCheckResponse_OK
+		}
+		con := n.consumer(n.open(), "/default/t")
+		n.pass(time.Minute)
+		if err := con.Err(); err != nil || streams.Load() != 2 {
+			n.Errorf("after %d streams: %v", streams.Load(), err)
+		}
+	}, "seed:1")
 }
 
 // Two partitions, one of which fails: the consumer as a whole does, and says so for
