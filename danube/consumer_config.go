@@ -1,0 +1,98 @@
+package danube
+
+import (
+	"errors"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// SubscriptionType is how the consumers of a subscription share its messages. The
+// first consumer of a subscription fixes it; the broker lets later ones join
+// whatever they ask for.
+type SubscriptionType int
+
+const (
+	// Exclusive subscriptions have one consumer. Its name owns the subscription for
+	// as long as the topic stays loaded: another name is refused, even when the first
+	// is gone, so the name must be stable.
+	Exclusive SubscriptionType = iota
+	// Shared subscriptions hand each message to the next of their consumers. What one
+	// of them hands back on a topic that has gone quiet, the others may not get before
+	// the next publish: the broker stops serving a subscription whose newest message
+	// was acknowledged while an older one, of whichever consumer, was not.
+	Shared
+	// Failover subscriptions hand all messages to the consumer that was first; no
+	// other follows it when it leaves (seen on 0.15.1).
+	Failover
+	// KeyShared subscriptions hand all messages of one key to one consumer. A
+	// consumer that is away for 3 s loses what it had in flight, and a backlog comes
+	// at about two messages a second (seen on 0.15.1).
+	KeyShared
+)
+
+func (t SubscriptionType) String() string {
+	return t.wire().String()
+}
+
+func (t SubscriptionType) wire() danubepb.ConsumerRequest_SubscriptionType {
+	return danubepb.ConsumerRequest_SubscriptionType(t)
+}
+
+// ConsumerConfig describes a consumer.
+type ConsumerConfig struct {
+	// Topic is the topic, without a partition's suffix. All its partitions are
+	// consumed. Required.
+	Topic string
+	// Subscription is the subscription's name. A new subscription starts with the
+	// messages that are published after it: there is no earlier start. Required.
+	Subscription string
+	// Name is the consumer's name. A second consumer of the same name in the same
+	// subscription takes the first one's place at once: with Exclusive that is how to
+	// deploy, with Shared names must differ. Required.
+	Name string
+	// Type is the subscription's type. Default: Exclusive.
+	Type SubscriptionType
+	// CreateTopic creates a topic that does not exist, as a reliable one without
+	// partitions. By default the consumer waits until somebody else has made it.
+	CreateTopic bool
+	// Handler, if set, gets each message as it comes, and Receive is not used. It is
+	// called from the goroutine that reads the partition's stream, so one at a time
+	// and in order per partition, concurrently over partitions. It must return soon
+	// and must not wait for an ack: a stream that is not read stops, in the end, all
+	// publishers of its topic.
+	Handler func(*Message)
+	// MaxQueued and MaxQueuedBytes bound what waits for Receive over all partitions;
+	// reading stops where either is reached. Defaults: 10240 and 32 MiB.
+	MaxQueued, MaxQueuedBytes int
+	// AcksInFlight is how many acks of one partition are out at once. The broker has
+	// no cumulative ack, and with one at a time a consumer that does no work at all
+	// loses messages on a busy topic. Default: 10.
+	AcksInFlight int
+	// OnSession, if set, hears of each change of a partition's session, from the
+	// partition's own goroutine; it must not block.
+	OnSession func(SessionEvent)
+	// OnAnomaly, if set, hears of losses that the client can see, before the message
+	// that shows them is handed out, from the goroutine that reads the partition's
+	// stream; it must not block.
+	OnAnomaly func(Anomaly)
+}
+
+func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
+	errs := []error{checkTopic(c.Topic), checkName("subscription", c.Subscription), checkName("consumer name", c.Name)}
+	if c.Type < Exclusive || c.Type > KeyShared {
+		errs = append(errs, invalid("subscription type %d", int(c.Type)))
+	}
+	if c.MaxQueued < 0 || c.MaxQueuedBytes < 0 || c.AcksInFlight < 0 {
+		errs = append(errs, invalid("consumer of %s: MaxQueued, MaxQueuedBytes and AcksInFlight must not be negative", c.Topic))
+	}
+	if c.MaxQueued == 0 {
+		c.MaxQueued = 10240
+	}
+	if c.MaxQueuedBytes == 0 {
+		c.MaxQueuedBytes = 32 << 20
+	}
+	if c.AcksInFlight == 0 {
+		c.AcksInFlight = 10
+	}
+	return c, errors.Join(errs...)
+}

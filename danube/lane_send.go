@@ -1,0 +1,120 @@
+package danube
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+)
+
+// publish settles one message.
+func (l *lane) publish(it pending) {
+	l.requests++
+	r := Receipt{Topic: l.topic, Partition: l.partition, RequestID: l.requests}
+	if err := l.prepare(it.m); err != nil {
+		l.requests-- // numbers are contiguous in the topic
+		it.done(r, err)
+		return
+	}
+	for {
+		if err := l.ensureSession(); err != nil {
+			l.fail(err)
+			l.giveUp(it, r, err)
+			return
+		}
+		r.Attempts++
+		err := l.send()
+		if err == nil {
+			l.wait.Reset()
+			it.done(r, nil)
+			return
+		}
+		v := judge(rpcSend, err)
+		r.Ambiguous = r.Ambiguous || v.ambiguous
+		failed := failed("publish", l.topic, l.sess.at.dial, rpcSend, err)
+		switch v.class {
+		case classMessage:
+			if !r.Ambiguous {
+				l.requests--
+			}
+			it.done(r, failed)
+			return
+		case classFatal:
+			l.fail(failed)
+			it.done(r, failed)
+			return
+		case classSession:
+			l.dropSession(failed)
+		}
+		if !sleep(l.ctx, l.wait.Next()) {
+			l.giveUp(it, r, context.Cause(l.ctx))
+			return
+		}
+	}
+}
+
+// prepare fills the request that all attempts send.
+func (l *lane) prepare(m *Outgoing) error {
+	published := m.PublishTime
+	if published.IsZero() {
+		published = time.Now()
+	}
+	l.id.TopicName = l.topic
+	l.msg.RequestId = l.requests
+	l.msg.MsgId = &l.id
+	l.msg.Payload = m.Payload
+	l.msg.PublishTime = uint64(published.UnixMilli())
+	l.msg.ProducerName = l.name
+	l.msg.Attributes = l.stamps.attributes(m, l.name, l.requests)
+	l.msg.RoutingKey = nil
+	if m.Key != "" {
+		l.msg.RoutingKey = &m.Key
+	}
+	l.override = m.Schema
+	if what := notText(&l.msg); what != "" {
+		return &Error{Op: "publish", Topic: l.topic, Reason: ErrInvalid, class: classMessage,
+			Err: fmt.Errorf("%s is not UTF-8, which the protocol cannot carry", what)}
+	}
+	// Most messages are far below the limit and need no exact count.
+	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(l.msg.Attributes) > 0 {
+		const envelope = 1024 // what the session adds: ids and the broker's address
+		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
+			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge, class: classMessage,
+				Err: fmt.Errorf("%d bytes with everything around the payload of %d, the broker takes %d in one request", n, len(m.Payload), maxRequest)}
+		}
+	}
+	return nil
+}
+
+// notText names a part of a message that would make every attempt to send it fail.
+func notText(m *danubepb.StreamMessage) string {
+	if !utf8.ValidString(m.GetRoutingKey()) {
+		return fmt.Sprintf("the key %q", m.GetRoutingKey())
+	}
+	for k, v := range m.Attributes {
+		if !utf8.ValidString(k) {
+			return fmt.Sprintf("the attribute name %q", k)
+		}
+		if !utf8.ValidString(v) {
+			return fmt.Sprintf("the attribute %s", k)
+		}
+	}
+	return ""
+}
+
+var sendOptions = []grpc.CallOption{grpc.StaticMethod()}
+
+func (l *lane) send() error {
+	l.stamp()
+	l.id.ProducerId = l.sess.id
+	l.id.BrokerAddr = l.sess.at.broker
+	// The session's context is not the call's: a session that ends while a send is
+	// out must not cancel it.
+	ctx := l.watch.arm(l.ctx, l.sess.at, l.p.client.cfg.Timeouts.Send)
+	err := l.sess.conn.Invoke(ctx, danubepb.ProducerService_SendMessage_FullMethodName, &l.msg, &l.resp, sendOptions...)
+	return l.watch.disarm(err)
+}
