@@ -6,9 +6,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
 // publish settles one message.
