@@ -77,7 +77,7 @@ func (p FailurePolicy) withDefaults() FailurePolicy {
 func (p FailurePolicy) check(topic string) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, invalid("failure policy: "+format, args...)) }
-	if p.MaxRedeliveries < NoRedelivery || p.MaxRedeliveries > math.MaxUint32 {
+	if p.MaxRedeliveries < NoRedelivery || p.MaxRedeliveries > math.MaxInt32 {
 		bad("MaxRedeliveries is %d; want 1 or more, 0 for the default, or NoRedelivery", p.MaxRedeliveries)
 	}
 	for _, d := range []struct {
@@ -137,7 +137,7 @@ func (p FailurePolicy) wire() *adminpb.SubscriptionFailurePolicy {
 
 func failurePolicy(w *adminpb.SubscriptionFailurePolicy) FailurePolicy {
 	p := FailurePolicy{
-		MaxRedeliveries: int(w.GetMaxRedeliveryCount()),
+		MaxRedeliveries: int(min(w.GetMaxRedeliveryCount(), math.MaxInt32)),
 		AckTimeout:      milliseconds(w.GetAckTimeoutMs()),
 		BaseDelay:       milliseconds(w.GetBaseRedeliveryDelayMs()),
 		MaxDelay:        milliseconds(w.GetMaxRedeliveryDelayMs()),

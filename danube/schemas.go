@@ -1,6 +1,7 @@
 package danube
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -175,7 +176,7 @@ func (s *Schemas) Versions(ctx context.Context, subject string) ([]SchemaInfo, e
 			Description: v.GetDescription(), CreatedBy: v.GetCreatedBy(), CreatedAt: time.Unix(int64(v.GetCreatedAt()), 0),
 		})
 	}
-	slices.SortFunc(versions, func(a, b SchemaInfo) int { return int(int64(a.ID.Version) - int64(b.ID.Version)) })
+	slices.SortFunc(versions, func(a, b SchemaInfo) int { return cmp.Compare(a.ID.Version, b.ID.Version) })
 	return versions, nil
 }
 

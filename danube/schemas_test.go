@@ -143,6 +143,22 @@ func TestSchemasRetry(t *testing.T) {
 		_, _, err = n.client("a:1").Schemas().Register(n.within(time.Minute), "s", danube.SchemaString, "", danube.RegisterOptions{})
 		n.want(err, context.DeadlineExceeded, "no leader")
 
+		// No broker gets all the questions.
+		even := withStubs(t, "c:1", "d:1")
+		for _, b := range even.at {
+			b.get = func(in *schemapb.GetSchemaRequest) (*schemapb.GetSchemaResponse, error) {
+				return version("s", in.GetVersion()), nil
+			}
+		}
+		s := even.client("c:1", "d:1").Schemas()
+		for i := range uint32(10) {
+			_, err = s.Get(t.Context(), danube.SchemaID{ID: 7, Version: i + 1})
+			n.must(err)
+		}
+		if c, d := len(even.at["c:1"].questions()), len(even.at["d:1"].questions()); c != 5 || d != 5 {
+			t.Errorf("of 10 questions %d went to one seed and %d to the other", c, d)
+		}
+
 		_, err = n.client("a:1").Schemas().Get(t.Context(), danube.SchemaID{ID: 7, Version: 1})
 		n.want(err, danube.ErrInvalid, "left out") // a broker that does not know the call
 
