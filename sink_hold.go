@@ -121,6 +121,15 @@ func (rt *SinkRuntime) closeStreams() {
 	h.closed = true
 }
 
+// joinHold closes the streams of a route that was opened in the middle of a hold.
+func (rt *SinkRuntime) joinHold(r *sinkRoute) {
+	rt.hold.mu.Lock()
+	defer rt.hold.mu.Unlock()
+	if rt.hold.closed {
+		r.consumer.Pause()
+	}
+}
+
 // routesNow returns the routes whose consumer is open.
 func (rt *SinkRuntime) routesNow() []*sinkRoute {
 	var open []*sinkRoute

@@ -68,13 +68,21 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 	if err := rt.openDeadFile(configs); err != nil {
 		return err
 	}
-	for _, c := range configs {
-		rt.routes = append(rt.routes, newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c)))
+	routes := make([]*sinkRoute, len(configs))
+	for i, c := range configs {
+		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
 	}
+	rt.hold.mu.Lock() // somebody may pause just now
+	rt.routes = routes
+	rt.hold.mu.Unlock()
 	errs := make([]error, len(rt.routes))
 	var wg sync.WaitGroup
 	for i, r := range rt.routes {
-		wg.Go(func() { errs[i] = r.open(ctx) })
+		wg.Go(func() {
+			if errs[i] = r.open(ctx); errs[i] == nil {
+				rt.joinHold(r)
+			}
+		})
 	}
 	wg.Wait()
 	for _, err := range errs {
