@@ -193,6 +193,7 @@ func (c *core) dropConsumers(s *subscription) {
 		}
 		co.stream = nil
 		delete(c.consumers, co.id)
+		c.alarms.clear(&co.leave)
 	}
 	s.consumers = nil
 	s.turn = 0

@@ -5,7 +5,15 @@ import "time"
 // pass hands out what can be handed out: first what is to be sent again, then, with
 // room in the window and nothing poisonous in the way, what was never sent.
 func (c *core) pass(s *subscription) {
-	if s.topic.dispatch == NonReliable {
+	switch {
+	case s.topic.dispatch == NonReliable:
+		return
+	case s.typ == KeyShared:
+		read := 0
+		if !c.trap(TrapKeyPace) {
+			read = -1
+		}
+		c.passKeys(s, read)
 		return
 	}
 	for _, sl := range s.dueRetries(c.now) {
@@ -108,7 +116,10 @@ func (c *core) push(s *subscription, m *stored, co *consumer) {
 // schedule sets the alarm for the next heartbeat at which there is something to do.
 func (c *core) schedule(s *subscription) {
 	due := s.nextDue()
-	if c.trap(TrapParked) && s.open < c.cfg.maxUnacked && len(s.exhausted) == 0 && c.lags(s) {
+	if due.IsZero() {
+		due = c.keyBeat(s)
+	}
+	if c.trap(TrapParked) && s.typ != KeyShared && s.open < c.cfg.maxUnacked && len(s.exhausted) == 0 && c.lags(s) {
 		due = c.now.Add(1) // it looks at every heartbeat
 	}
 	if due.IsZero() || s.suspended() || !c.attended(s) {
@@ -116,6 +127,9 @@ func (c *core) schedule(s *subscription) {
 	}
 	if due.Before(c.now) {
 		due = c.now
+	}
+	if (s.typ == KeyShared || s.typ == Failover) && !due.After(c.now) {
+		due = c.now.Add(1) // its consumer is away: not at this instant again
 	}
 	beats := (due.Sub(s.born) + heartbeat - 1) / heartbeat
 	c.alarms.set(&s.alarm, s.born.Add(beats*heartbeat))
@@ -134,6 +148,10 @@ func (c *core) beat(s *subscription) {
 		s.timeouts++
 		c.stats.TimedOut++
 		c.fail(s, sl, TimedOut, "", 0)
+	}
+	if s.typ == KeyShared {
+		c.passKeys(s, c.keyPace())
+		return
 	}
 	c.pass(s)
 }
@@ -202,7 +220,8 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 // Exclusive subscription, all.
 func (c *core) requeue(s *subscription, co *consumer) {
 	for _, sl := range s.slots.all() {
-		if sl == nil || sl == gap || sl.state == slotExhausted || s.typ == Shared && sl.consumer != co {
+		if sl == nil || sl == gap || sl.state == slotExhausted || sl.state == slotHeld ||
+			(s.typ == Shared || s.typ == KeyShared) && sl.consumer != co {
 			continue
 		}
 		if sl.state == slotAwaiting {

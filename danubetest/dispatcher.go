@@ -101,6 +101,10 @@ func (c *core) wake(s *subscription, in *Call) {
 }
 
 func (c *core) woken(s *subscription) {
+	if s.typ == KeyShared && s.topic.dispatch == Reliable {
+		c.passKeys(s, c.keyPace())
+		return
+	}
 	if !c.trap(TrapParked) || c.lags(s) {
 		c.pass(s)
 	}
@@ -129,7 +133,7 @@ func (c *core) unpolled(s *subscription) bool {
 // set, its stream tells as soon as it can.
 func (c *core) hasRoom(co *consumer) bool {
 	switch {
-	case !c.trap(TrapNoStream):
+	case !c.trap(TrapNoStream) || co.sub.typ == KeyShared:
 		return true
 	case co.stream == nil:
 		return len(co.channel) < consumerChannel

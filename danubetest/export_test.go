@@ -5,3 +5,9 @@ func Wakes(b *Broker) (n uint64) {
 	b.do(func(c *core) { n = c.wakes })
 	return n
 }
+
+// KeyHash and Glob are what KeyShared goes by.
+var (
+	KeyHash = keyHash
+	Glob    = glob
+)

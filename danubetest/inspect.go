@@ -121,7 +121,7 @@ func (s *subscription) info() SubscriptionInfo {
 		Name:        s.name,
 		Type:        s.typ,
 		Cursor:      int64(s.low) - 1,
-		Pending:     int(s.unread()) + len(s.waiting) + len(s.exhausted),
+		Pending:     int(s.unread()) + len(s.waiting) + len(s.held) + len(s.exhausted),
 		Retrying:    len(s.waiting),
 		Exhausted:   len(s.exhausted),
 		InFlight:    s.awaiting.len,

@@ -60,13 +60,14 @@ func (c *core) open(co *consumer) *stream {
 	}
 	st.queue.buf = append(co.channel, st.queue.buf...)
 	co.channel = nil
+	c.alarms.clear(&co.leave)
 	co.stream, co.active = st, true
 	c.changed = true
 	c.cfg.logger.Debug("stream opened", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
 	switch {
 	case co.sub.suspended():
 		c.roomFor(co)
-	case c.trap(TrapNoStream): // it was handed messages before
+	case c.trap(TrapNoStream) && co.sub.typ != KeyShared: // it was handed messages before
 		c.schedule(co.sub)
 	default:
 		c.pass(co.sub)
@@ -88,6 +89,10 @@ func (c *core) gone(st *stream) {
 
 // retryNow makes what a consumer has in flight due at once.
 func (c *core) retryNow(co *consumer, in *Call) {
+	if co.sub.typ == KeyShared {
+		c.away(co)
+		return
+	}
 	run := func() {
 		c.requeue(co.sub, co)
 		c.pass(co.sub)

@@ -84,7 +84,7 @@ func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
 	st := t.add(m, c.now)
 	for _, s := range t.subs {
 		s.low, s.next = t.next, t.next
-		co := c.pickRoom(s)
+		co := c.pickRoom(s, m)
 		if co == nil {
 			s.dropped++
 			c.stats.Dropped++
@@ -101,13 +101,20 @@ func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
 }
 
 // pickRoom is pick among the streams that keep up.
-func (c *core) pickRoom(s *subscription) *consumer {
+func (c *core) pickRoom(s *subscription, m *pb.StreamMessage) *consumer {
 	limit := nonReliableQueue
 	if c.trap(TrapBurst) {
 		limit = consumerChannel + streamChannel
 	}
 	for range s.consumers {
-		co := c.pick(s)
+		var co *consumer
+		if s.typ == KeyShared {
+			if co = c.pickKey(s, keyOf(m)); co != nil && !c.ready(co) {
+				co = nil
+			}
+		} else {
+			co = c.pick(s)
+		}
 		if co == nil || co.stream.len() < limit {
 			return co
 		}

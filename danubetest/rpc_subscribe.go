@@ -2,9 +2,7 @@ package danubetest
 
 import (
 	"context"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"slices"
 
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -16,7 +14,6 @@ import (
 //   - UNAVAILABLE when another broker has the topic, or none.
 //   - PERMISSION_DENIED when the subscription is Exclusive and another name has it,
 //     also when that one is long gone.
-//   - UNIMPLEMENTED for the types Failover and KeyShared.
 //
 // A new subscription starts behind the newest message. A name that is there already
 // is taken over: its stream ends cleanly, its unacknowledged messages are due at once,
@@ -75,6 +72,9 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		return nil, errSubscribe("Exclusive subscription can't be shared with other consumers")
 	}
 	co := &consumer{id: c.newID(), name: req.GetConsumerName(), sub: s, active: true}
+	if s.typ == KeyShared {
+		co.filters, co.ring = slices.Clone(req.GetKeyFilters()), ringOf(co.id)
+	}
 	s.consumers = append(s.consumers, co)
 	c.consumers[co.id] = co
 	c.changed = true
@@ -101,8 +101,10 @@ func typeOf(t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {
 		return Exclusive, nil
 	case pb.ConsumerRequest_Shared:
 		return Shared, nil
-	case pb.ConsumerRequest_Failover, pb.ConsumerRequest_KeyShared:
-		return 0, status.Errorf(codes.Unimplemented, "danubetest: subscription type %s is not supported, see UNSUPPORTED.md", t)
+	case pb.ConsumerRequest_Failover:
+		return Failover, nil
+	case pb.ConsumerRequest_KeyShared:
+		return KeyShared, nil
 	}
 	return 0, errSubscribe("an unknown subscription type")
 }

@@ -113,4 +113,41 @@ var trapScenarios = []scenario{
 		must(l.t, err)
 		l.log("%v", r.GetPartitions())
 	}, want: []string{`create: AlreadyExists "already exist"`, "[/default/prefix_RUN_z-b]"}},
+
+	{name: "T10: Failover does not fail over", run: func(l *lab) {
+		p := l.ready(l.topic("failover"))
+		a, b := l.open(p.topic, "s", "a", failover), l.open(p.topic, "s", "b", failover)
+		p.send("0", "1")
+		l.log("a %v", a.offsets(2))
+		a.cancel()
+		l.until(func() bool { return l.check(asCons, a.id) == closed })
+		p.send("2")
+		l.log("b %q", l.within(b))
+		a = l.open(p.topic, "s", "a", failover)
+		l.log("a %v", a.offsets(3))
+	}, want: []string{"a [0 1]", `b ""`, "a [0 1 2]"}},
+
+	{name: "KeyShared: one of a key at a time", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("onekey"))
+		c := l.openKeys(p.topic, "c")
+		for _, key := range []string{"a", "a", "b", "a", "b"} {
+			p.sendKey(key)
+		}
+		l.log("%v", c.offsets(2))
+		c.ack(2)
+		l.log("%v", c.offsets(1))
+		c.ack(0)
+		l.log("%v", c.offsets(1))
+	}, want: []string{"[0 2]", "[4]", "[1]"}},
+
+	{name: "KeyShared: filters", trap: true, run: func(l *lab) {
+		p := l.ready(l.topic("filters"))
+		eu, us := l.openKeys(p.topic, "eu", "eu-*"), l.openKeys(p.topic, "us", "us-?", "c*")
+		for _, key := range []string{"eu-1", "us-1", "us-10", "ca", "eu-2", "EU-1"} {
+			p.sendKey(key)
+		}
+		l.log("eu %v, us %v", eu.offsets(2), us.offsets(2))
+		late := l.openKeys(p.topic, "late")
+		l.log("then %q %q %q", l.within(eu), l.within(us), l.within(late))
+	}, want: []string{"eu [0 4], us [1 3]", `then "" "" ""`}},
 }

@@ -14,6 +14,10 @@ const (
 	Exclusive
 	// Shared hands messages to its consumers in turn.
 	Shared
+	// Failover hands messages to the consumer that was there first; it never fails over.
+	Failover
+	// KeyShared hands messages of one key to one consumer, one at a time.
+	KeyShared
 )
 
 // String returns the type's name.
@@ -23,6 +27,10 @@ func (t SubscriptionType) String() string {
 		return "Exclusive"
 	case Shared:
 		return "Shared"
+	case Failover:
+		return "Failover"
+	case KeyShared:
+		return "KeyShared"
 	}
 	return "Undecided"
 }
@@ -60,13 +68,18 @@ type consumer struct {
 	inFlight  int     // entries that await an ack from it
 	delivered uint64
 
+	filters []string // KeyShared
+	ring    []uint32
+	evicted bool
+	leave   alarm
+
 	channel []parcel // with TrapNoStream and TrapStale: what waits for a stream
 }
 
 // ready reports whether a message can be handed to the consumer now.
 func (c *core) ready(co *consumer) bool {
 	if co.stream == nil {
-		return co.active && c.trap(TrapNoStream) && co.sub.topic.dispatch == Reliable
+		return co.active && c.trap(TrapNoStream) && co.sub.typ != KeyShared && co.sub.topic.dispatch == Reliable
 	}
 	return !co.stream.ending
 }
@@ -97,8 +110,15 @@ func (s *subscription) consumer(name string) *consumer {
 }
 
 // pick returns the consumer that the next message goes to, or nil: the only one of
-// an Exclusive subscription, the next one with a stream of a Shared one.
+// an Exclusive subscription, the first of a Failover one, the next
+// one with a stream of a Shared one.
 func (c *core) pick(s *subscription) *consumer {
+	if s.typ == Failover && len(s.consumers) > 0 {
+		if co := s.consumers[0]; c.ready(co) {
+			return co
+		}
+		return nil
+	}
 	for i := range s.consumers {
 		n := (s.turn + i) % len(s.consumers)
 		if co := s.consumers[n]; c.ready(co) {

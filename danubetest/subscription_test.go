@@ -9,13 +9,9 @@ import (
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
-func TestUnsupportedTypes(t *testing.T) {
+func TestUnknownType(t *testing.T) {
 	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
 		s.producer(topic, "p")
-		for _, typ := range []pb.ConsumerRequest_SubscriptionType{pb.ConsumerRequest_Failover, pb.ConsumerRequest_KeyShared} {
-			_, err := s.trySubscribe(topic, sub, "c", typ)
-			wantStatus(t, err, codes.Unimplemented, typ.String())
-		}
 		_, err := s.trySubscribe(topic, sub, "c", 9)
 		wantStatus(t, err, codes.PermissionDenied, "Not able to subscribe")
 		s.subscribe(topic, sub, "c", shared)

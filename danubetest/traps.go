@@ -11,7 +11,7 @@ import "fmt"
 // an Exclusive subscription is refused to every other name for ever (T9); acks of
 // messages that wait to be sent again are answered OK and ignored (T12); a nack lets
 // later messages overtake (T13); redeliveries after lost streams count as attempts
-// (T15); a stream that is taken over ends with a clean EOF (T17), and two owners of one
+// (T15); a Failover subscription never fails over (T10); a stream that is taken over ends with a clean EOF (T17), and two owners of one
 // name steal it from each other (T20); requests without msg_id are reset (T21); producers
 // and consumers are never forgotten while their topic is loaded (T28).
 type Trap int
@@ -71,12 +71,23 @@ const (
 	// is dropped.
 	TrapBurst
 
-	traps = int(TrapBurst) + 1
+	// TrapKeyPace (6.11): a KeyShared subscription reads one message when one is
+	// published and one every 500 ms, so what is left over takes its time.
+	TrapKeyPace
+	// TrapKeyGone (T11): a KeyShared consumer that is away for 3 s is forgotten. What it
+	// had in flight counts as acked, and nothing is ever handed to that name again.
+	TrapKeyGone
+	// TrapKeySkip (6.11): a KeyShared subscription skips messages that the filters of none
+	// of its consumers let through. Without it they wait for such a consumer.
+	TrapKeySkip
+
+	traps = int(TrapKeySkip) + 1
 )
 
 var trapNames = [traps]string{
 	"none", "Unflushed", "Latest", "Cursor", "Parked", "Tail", "Lag", "Renumber", "NoStream",
 	"Stale", "SilentMove", "Prefix", "Burst",
+	"KeyPace", "KeyGone", "KeySkip",
 }
 
 // String returns the constant's name without its beginning.

@@ -18,6 +18,7 @@ type window struct {
 	awaiting  slotList // await an ack, in order of their deadline
 	waiting   []*slot  // wait to be sent again
 	exhausted []*slot
+	held      []*slot // in order of place
 	spare     []*slot // for reuse
 }
 
@@ -27,7 +28,8 @@ const (
 	slotAwaiting slotState = iota
 	slotWaiting
 	slotExhausted
-	slotGap // skipped, and never to be settled
+	slotHeld // KeyShared: waits for its key
+	slotGap  // skipped, and never to be settled
 )
 
 // slot is one message that was handed out and is not settled.
@@ -116,6 +118,13 @@ func (w *window) exhaust(sl *slot) {
 	w.exhausted = append(w.exhausted, sl)
 }
 
+// hold marks a slot as waiting for its key.
+func (w *window) hold(sl *slot) {
+	w.leave(sl)
+	sl.state = slotHeld
+	w.held = append(w.held, sl)
+}
+
 // leave takes a slot out of the list of its state.
 func (w *window) leave(sl *slot) {
 	switch sl.state {
@@ -126,6 +135,8 @@ func (w *window) leave(sl *slot) {
 		w.waiting = without(w.waiting, sl)
 	case slotExhausted:
 		w.exhausted = without(w.exhausted, sl)
+	case slotHeld:
+		w.held = slices.DeleteFunc(w.held, func(h *slot) bool { return h == sl })
 	}
 }
 

@@ -1,0 +1,182 @@
+package danubetest
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"time"
+
+	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// A KeyShared subscription hands all messages of one key to one consumer, and not more
+// than one of them at a time. Further ones of the key are held, and take room in the
+// window.
+
+const (
+	ringNodes = 100 // points of one consumer on the ring
+
+	// evictAfter is how long a consumer may be away before TrapKeyGone forgets it.
+	evictAfter = 6 * heartbeat
+)
+
+// keyOf returns the key of a message: its producer's name when it has none.
+func keyOf(m *pb.StreamMessage) string {
+	return cmp.Or(m.GetRoutingKey(), m.GetProducerName())
+}
+
+// keyHash places a text on the ring.
+func keyHash(text string) uint32 {
+	f := fnv.New64a()
+	f.Write([]byte(text))
+	sum := f.Sum64()
+	h := uint32(sum) ^ uint32(sum>>32)
+	h = (h ^ h>>16) * 0x85ebca6b
+	h = (h ^ h>>13) * 0xc2b2ae35
+	return h ^ h>>16
+}
+
+// ringOf returns the points of a consumer, in order.
+func ringOf(id uint64) []uint32 {
+	ring := make([]uint32, ringNodes)
+	for i := range ring {
+		ring[i] = keyHash(strconv.FormatUint(id, 10) + "-" + strconv.Itoa(i))
+	}
+	slices.Sort(ring)
+	return ring
+}
+
+// glob reports whether a pattern of bytes, * and ? matches all of text.
+func glob(pattern, text string) bool {
+	for pattern != "" {
+		switch {
+		case pattern[0] == '*':
+			for i := 0; i <= len(text); i++ {
+				if glob(pattern[1:], text[i:]) {
+					return true
+				}
+			}
+			return false
+		case text == "" || pattern[0] != '?' && pattern[0] != text[0]:
+			return false
+		}
+		pattern, text = pattern[1:], text[1:]
+	}
+	return text == ""
+}
+
+// accepts reports whether a consumer's filters let a key through.
+func (co *consumer) accepts(key string) bool {
+	return len(co.filters) == 0 || slices.ContainsFunc(co.filters, func(f string) bool { return glob(f, key) })
+}
+
+// pickKey returns the consumer that a key belongs to, or nil: the first on the ring
+// among those whose filters match. Those that are away count with TrapKeyGone, until it
+// forgets them.
+func (c *core) pickKey(s *subscription, key string) *consumer {
+	h := keyHash(key)
+	var best *consumer
+	var least uint32
+	for _, co := range s.consumers {
+		if co.evicted || !co.accepts(key) || !c.trap(TrapKeyGone) && !c.ready(co) {
+			continue
+		}
+		i, _ := slices.BinarySearch(co.ring, h)
+		if d := co.ring[i%ringNodes] - h; best == nil || d < least { // wraps around
+			best, least = co, d
+		}
+	}
+	return best
+}
+
+// passKeys is pass for KeyShared. read says how many new messages may be read, -1 for
+// all.
+func (c *core) passKeys(s *subscription, read int) {
+	for _, sl := range s.dueRetries(c.now) {
+		if co := c.pickKey(s, keyOf(sl.msg.wire)); co != nil && c.ready(co) {
+			c.send(s, sl, co)
+		}
+	}
+	c.release(s)
+	for ; read != 0 && s.open < c.cfg.maxUnacked && c.readable(s); read-- {
+		s.hold(s.take(c.read(s)))
+		c.release(s)
+	}
+	c.schedule(s)
+}
+
+// release sends the held messages whose keys are free, in order.
+func (c *core) release(s *subscription) {
+	if len(s.held) == 0 {
+		return
+	}
+	busy := make(map[string]bool)
+	for _, sl := range s.slots.all() {
+		if sl != nil && sl.state != slotHeld && sl.state != slotGap {
+			busy[keyOf(sl.msg.wire)] = true
+		}
+	}
+	for _, sl := range slices.Clone(s.held) {
+		key := keyOf(sl.msg.wire)
+		if busy[key] {
+			continue
+		}
+		busy[key] = true
+		switch co := c.pickKey(s, key); {
+		case co != nil && c.ready(co):
+			c.send(s, sl, co)
+		case co == nil && c.trap(TrapKeySkip) && !slices.ContainsFunc(s.consumers, func(co *consumer) bool { return co.accepts(key) }):
+			s.skipped++
+			c.settle(s, sl)
+			busy[key] = false
+		}
+	}
+}
+
+// away notes that a KeyShared consumer has no stream any more. What it has in flight is
+// due at once, but with TrapKeyGone.
+func (c *core) away(co *consumer) {
+	if !c.trap(TrapKeyGone) {
+		c.requeue(co.sub, co)
+		c.pass(co.sub)
+		return
+	}
+	co.leave.fire = func() { c.evict(co) }
+	c.alarms.set(&co.leave, c.now.Add(evictAfter))
+}
+
+// evict forgets a consumer that was away too long: what it has in flight counts as
+// acked.
+func (c *core) evict(co *consumer) {
+	s := co.sub
+	if co.active || c.consumers[co.id] != co {
+		return
+	}
+	co.evicted = true
+	for _, sl := range slices.Clone(s.slots.all()) {
+		if sl != nil && sl.state == slotAwaiting && sl.consumer == co {
+			c.end(sl, Dropped)
+			s.dropped++
+			c.stats.Dropped++
+			c.settle(s, sl)
+		}
+	}
+	c.pass(s)
+}
+
+// keyPace is how many messages KeyShared reads at a wake or a heartbeat.
+func (c *core) keyPace() int {
+	if c.trap(TrapKeyPace) {
+		return 1
+	}
+	return -1
+}
+
+// keyBeat is the next time a KeyShared subscription has to look for messages.
+func (c *core) keyBeat(s *subscription) (due time.Time) {
+	if s.typ == KeyShared && c.trap(TrapKeyPace) && s.open < c.cfg.maxUnacked && c.readable(s) {
+		due = c.now.Add(1)
+	}
+	return due
+}
