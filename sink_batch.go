@@ -13,32 +13,48 @@ func (w *sinkWorker) processBatch(ds []*delivery, out []lanes.Outcome) {
 		return
 	}
 	start := time.Now()
+	ctx := w.enter(start)
 	w.records = w.records[:0]
 	for _, d := range ds {
-		d.begin(start)
+		d.begin(start, w.holds)
 		w.records = append(w.records, &d.rec)
 	}
 	b := newBatch(w.records)
-	ctx := w.enter(start)
 	rest := protect(func() error { return rt.batch.ProcessBatch(ctx, b) })
 	w.leave()
 	named := b.close()
 	took := time.Since(start)
 
-	if rest != nil && len(ds)-len(named) > 1 && (isPanic(rest) || KindOf(rest) == KindInvalidData) && rt.work.Err() == nil {
+	if rest != nil && len(ds)-len(named) > 1 && w.splits(ds, named, rest) {
 		w.split(ds, out, named, rest)
 		return
+	}
+	// First those that were written: an outage may be declared for the others.
+	written := 0
+	for _, d := range ds {
+		if rest == nil && named[&d.rec] == nil {
+			w.succeed(d, took)
+			written++
+		}
 	}
 	for i, d := range ds {
 		err := rest
 		if own := named[&d.rec]; own != nil {
 			err = own
 		}
-		if err == nil {
-			w.succeed(d, took)
-		} else {
-			out[i] = w.failed(d, err)
+		if err != nil {
+			out[i] = w.failed(d, err, written > 0)
 		}
+	}
+}
+
+// stays are the places in a batch of the first record of each key that stays in the
+// lane: what is behind it in its order must not be written before it.
+type stays map[string]int
+
+func (s stays) note(key string, place int, o lanes.Outcome) {
+	if at, there := s[key]; o.Again && (!there || place < at) {
+		s[key] = place
 	}
 }
 
@@ -47,72 +63,100 @@ func (w *sinkWorker) processBatch(ds []*delivery, out []lanes.Outcome) {
 func (w *sinkWorker) givenUpAlone(ds []*delivery, out []lanes.Outcome) bool {
 	var live []*delivery
 	var places []int
+	stay := make(stays)
 	for i, d := range ds {
-		if d.givenUp != nil {
-			out[i] = w.byPolicy(d, d.givenUp, w.attrs(d, d.givenUp))
+		if d.givenUp == nil {
+			live, places = append(live, d), append(places, i)
 			continue
 		}
-		live, places = append(live, d), append(places, i)
+		out[i] = w.byPolicy(d, d.givenUp, w.attrs(d, d.givenUp))
+		stay.note(w.lane.key(d.msg), i, out[i])
 	}
 	if len(live) == len(ds) {
 		return false
 	}
-	if len(live) > 0 {
-		w.part(live, places, out)
-	}
+	w.part(live, places, out, stay)
 	return true
 }
 
-// split finds the record that spoils a batch: the connector said only that some of
-// it is bad. Each half goes by itself, so that the good ones are written and the bad
-// one meets its policy alone. Those that failed by name are not touched by it.
+// splits reports whether a record is to be looked for that spoils a batch, of which
+// the connector said only that some of it cannot be written: at once when it is bad,
+// with a retryable error when retries are used up, unless the external system is down.
+func (w *sinkWorker) splits(ds []*delivery, named map[*SinkRecord]error, rest error) bool {
+	r := w.lane.route
+	switch k := KindOf(rest); {
+	case r.rt.work.Err() != nil:
+		return false
+	case isPanic(rest), k == KindInvalidData:
+		return true
+	case k != KindRetryable, w.excused(), RetryAfter(rest) > 0:
+		return false
+	}
+	for _, d := range ds {
+		if named[&d.rec] != nil || !w.spent(d, rest) {
+			continue
+		}
+		if checker, ok := capability[HealthChecker](r.rt.connector); ok {
+			if sick := r.ask(checker, w.call); sick != nil {
+				r.outage(d, sick)
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// split makes each half of a batch go by itself, so that the good records are written
+// and the bad one meets its policy alone. Those that failed by name are not touched by
+// it.
 func (w *sinkWorker) split(ds []*delivery, out []lanes.Outcome, named map[*SinkRecord]error, rest error) {
 	var plain []*delivery
 	var places []int
+	stay := make(stays)
 	for i, d := range ds {
 		if own := named[&d.rec]; own != nil {
-			out[i] = w.failed(d, own)
+			out[i] = w.failed(d, own, false)
+			stay.note(w.lane.key(d.msg), i, out[i])
 			continue
 		}
+		d.tries-- // this attempt says nothing of it
 		plain, places = append(plain, d), append(places, i)
 	}
 	w.lane.route.rt.log.Warn("a batch was refused as a whole; splitting it to find the record", "topic", w.lane.name, "records", len(plain), "error", oneLine(rest))
 	half := len(plain) / 2
-	w.part(plain[:half], places[:half], out)
-	plain, places = w.free(plain, places, half, out)
-	w.part(plain, places, out)
+	w.part(plain[:half], places[:half], out, stay)
+	w.part(plain[half:], places[half:], out, stay)
 }
 
-// free returns those from half on that no record before half holds up, which failed
-// and has their order. The others stay in the lane, behind it.
-func (w *sinkWorker) free(ds []*delivery, places []int, half int, out []lanes.Outcome) (free []*delivery, at []int) {
-	waiting := make(map[string]bool) // keys
+// part makes an attempt on a part of a batch, but for what must wait, unless the run
+// ends or the route is held meanwhile.
+func (w *sinkWorker) part(ds []*delivery, places []int, out []lanes.Outcome, stay stays) {
+	var live []*delivery
+	var at []int
 	for i, d := range ds {
-		key := w.lane.key(d.msg)
-		switch {
-		case i < half:
-			waiting[key] = waiting[key] || out[places[i]].Again
-		case waiting[key]:
+		if first, there := stay[w.lane.key(d.msg)]; there && first < places[i] {
 			out[places[i]] = again(0)
-		default:
-			free, at = append(free, d), append(at, places[i])
+			continue
 		}
+		live, at = append(live, d), append(at, places[i])
 	}
-	return free, at
-}
-
-// part makes an attempt on a part of a batch, unless the run ends meanwhile.
-func (w *sinkWorker) part(ds []*delivery, places []int, out []lanes.Outcome) {
-	if len(ds) == 0 {
+	if len(live) == 0 {
 		return
 	}
-	part := make([]lanes.Outcome, len(ds))
-	if w.lane.route.rt.stop.Err() != nil {
+	part := make([]lanes.Outcome, len(live))
+	switch {
+	case w.lane.route.rt.stop.Err() != nil:
 		w.lane.leave(part)
-	} else {
-		w.processBatch(ds, part)
+	case w.lane.route.held():
+		for i := range part {
+			part[i] = again(0)
+		}
+	default:
+		w.processBatch(live, part)
 	}
 	for i, o := range part {
-		out[places[i]] = o
+		out[at[i]] = o
+		stay.note(w.lane.key(live[i].msg), at[i], o)
 	}
 }

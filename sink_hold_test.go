@@ -1,9 +1,12 @@
 package connect
 
 import (
+<<<<<<< /tmp/h8/sink_hold_test.go
+=======
 	"context"
 	"errors"
 	"fmt"
+>>>>>>> sink_hold_test.go
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +44,8 @@ func TestPauseWhileLanesAreMade(t *testing.T) {
 		r.stopped()
 	})
 }
+<<<<<<< /tmp/h8/sink_hold_test.go
+=======
 
 // Workers of several lanes look at the condemned record while one takes it away.
 func TestLookingAtACondemnedRecordThatGoes(t *testing.T) {
@@ -122,3 +127,4 @@ func TestPauseThatIsOlderThanTheStream(t *testing.T) {
 		r.stopped()
 	})
 }
+>>>>>>> sink_hold_test.go

@@ -29,10 +29,15 @@ type delivery struct {
 	received time.Time
 	started  time.Time // of the first attempt
 	attempts int
+	tries    int            // attempts since its time began
+	holds    int64          // how many there had been then
 	wait     *retry.Backoff // made when the first attempt has failed
 
 	firstFailed time.Time
-	givenUp     error // why, when the record waits for its dead letter to be stored
+	givenUp     error          // why, when the record waits for its dead letter to be stored
+	filed       bool           // it is in the file of dead letters
+	onItsWay    <-chan error   // the answer for its dead letter, once that is published
+	storing     *retry.Backoff // made when that could not be stored
 }
 
 // sinkLane processes the records of one partition in order.
@@ -47,7 +52,7 @@ type sinkWorker struct {
 	lane    *sinkLane
 	call    *ops.Call
 	attempt attempt
-	outages int64         // how many there had been when the attempt began
+	holds   int64         // how many there had been when the attempt began
 	records []*SinkRecord // of the batch under way
 }
 
@@ -78,7 +83,7 @@ func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
 
 // receive takes a message in, waiting for room where the lane holds too many bytes.
 func (l *sinkLane) receive(m *danube.Message) {
-	d := &delivery{msg: m, received: time.Now()}
+	d := &delivery{msg: m, received: time.Now(), holds: l.route.holds.Load()}
 	d.rec.init(m, 0)
 	l.route.metrics.Inflight.Inc()
 	if !l.Push(l.key(m), d) {
@@ -106,8 +111,7 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 	}
 	sw, ok := w.Local.(*sinkWorker)
 	if !ok {
-		sw = &sinkWorker{lane: l, call: l.route.rt.board.NewCall("connector at " + l.name)}
-		sw.attempt.work = l.route.rt.work
+		sw = l.worker()
 		w.Local = sw
 	}
 	if !l.route.allowed(len(ds)) {
@@ -121,7 +125,7 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 		out[0] = sw.processOne(ds[0])
 	}
 	for i := range ds {
-		if !out[i].Again {
+		if !out[i].Again && !out[i].Aside {
 			l.route.metrics.Inflight.Dec()
 		}
 	}
@@ -129,9 +133,26 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 
 func (l *sinkLane) workerEnded(w *lanes.Worker) {
 	if sw, ok := w.Local.(*sinkWorker); ok {
-		sw.attempt.end()
-		sw.call.Close()
+		sw.end()
 	}
+}
+
+// worker returns what a goroutine needs to make calls for the lane; end ends it.
+func (l *sinkLane) worker() *sinkWorker {
+	w := &sinkWorker{lane: l, call: l.route.rt.board.NewCall("connector at " + l.name)}
+	w.attempt.work = l.route.rt.work
+	return w
+}
+
+func (w *sinkWorker) end() {
+	w.attempt.end()
+	w.call.Close()
+}
+
+// remove ends a delivery that was aside.
+func (l *sinkLane) remove(d *delivery) {
+	l.Remove(d)
+	l.route.metrics.Inflight.Dec()
 }
 
 // leave makes the lane end with these records in it: they are handed back.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/lanes"
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
 	"github.com/danube-messaging/danube-connect-go/internal/retry"
@@ -31,7 +30,7 @@ func (w *sinkWorker) processOne(d *delivery) lanes.Outcome {
 	}
 	start := time.Now()
 	if err := w.try(d, start); err != nil {
-		return w.failed(d, err)
+		return w.failed(d, err, false)
 	}
 	w.succeed(d, time.Since(start))
 	return lanes.Outcome{}
@@ -41,8 +40,8 @@ func (w *sinkWorker) processOne(d *delivery) lanes.Outcome {
 // the connector takes batches.
 func (w *sinkWorker) try(d *delivery, start time.Time) error {
 	rt := w.lane.route.rt
-	d.begin(start)
 	ctx := w.enter(start)
+	d.begin(start, w.holds)
 	defer w.leave()
 	if rt.batch == nil {
 		return protect(func() error { return rt.sink.Process(ctx, &d.rec) })
@@ -55,21 +54,28 @@ func (w *sinkWorker) try(d *delivery, start time.Time) error {
 	return err
 }
 
-func (d *delivery) begin(now time.Time) {
-	if d.attempts == 0 {
+func (d *delivery) begin(now time.Time, holds int64) {
+	if d.holds != holds { // what a hold took from its time is given back
+		d.holds, d.received, d.tries, d.wait = holds, now, 0, nil
+	}
+	if d.tries == 0 {
 		d.started = now
 	}
+	d.tries++
 	d.attempts++
 }
 
-func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
+// settle ends a delivery that the connector has written.
+func (w *sinkWorker) settle(d *delivery, took time.Duration) {
 	r := w.lane.route
 	r.metrics.Took(took)
 	r.metrics.Processed.Inc()
 	r.ack(d.msg)
-	if r.condemned.Load() != nil {
-		w.sentence()
-	}
+}
+
+func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
+	w.settle(d, took)
+	w.lane.route.refute()
 }
 
 // attrs are what a log line says of a record that failed.
@@ -78,66 +84,81 @@ func (w *sinkWorker) attrs(d *delivery, err error) []any {
 }
 
 // failed decides what comes next for a record that failed. Only what a policy has
-// dealt with leaves the lane, with an ack, and what is condemned, without.
-func (w *sinkWorker) failed(d *delivery, err error) lanes.Outcome {
-	rt := w.lane.route.rt
-	attrs := w.attrs(d, err)
-	if rt.work.Err() != nil {
-		rt.log.Warn("a record was not finished in time and is handed back", attrs...)
-		w.lane.Stop()
-		return again(0)
+// dealt with ends, with an ack. others means that the same call has written other
+// records.
+func (w *sinkWorker) failed(d *delivery, err error, others bool) lanes.Outcome {
+	r := w.lane.route
+	if r.rt.work.Err() != nil {
+		return w.handBack(d, err)
 	}
 	if d.firstFailed.IsZero() {
 		d.firstFailed = time.Now()
 	}
-	w.lane.route.metrics.Failed(errorType(err))
+	r.metrics.Failed(errorType(err))
 	if p := (*PanicError)(nil); asPanic(err, &p) {
-		return w.byPolicy(d, err, append(attrs, "stack", string(p.Stack)))
+		return w.byPolicy(d, err, append(w.attrs(d, err), "stack", string(p.Stack)))
 	}
 	switch KindOf(err) {
 	case KindInvalidData:
-		return w.byPolicy(d, err, attrs)
+		return w.byPolicy(d, err, w.attrs(d, err))
 	case KindFatal, KindConfig:
-		rt.log.Error("the connector cannot go on", attrs...)
-		w.lane.Stop() // nothing of the lane may overtake the record
-		rt.fail(fmt.Errorf("record %v: %w", &d.rec, asFatal(err)))
-		return again(0)
+		return w.fatal(d, err)
 	}
-	if rt.held() || rt.outages.Load() != w.outages {
-		return again(0) // the external system is down or was: the record is not to blame
-	}
-	if n := rt.cfg.MaxRetries; n != nil && d.attempts > *n {
-		return w.byPolicy(d, err, attrs)
-	}
-	pause, left := w.pauseFor(d, err)
 	switch {
-	case left:
-		w.lane.route.metrics.Retried.Inc()
-		rt.log.Warn("a record failed and will be tried again", append(attrs, "retry_in", pause)...)
-		return again(pause)
-	case w.down(d):
-		return w.await(d, err)
-	case w.condemn(d, err):
-		return lanes.Outcome{}
+	case w.excused():
+		return again(0)
+	case w.spent(d, err):
+		return w.usedUp(d, err, others)
 	}
-	return w.byPolicy(d, err, attrs)
+	if d.wait == nil {
+		d.wait = retry.New(r.rt.cfg.RetryBackoff, r.rt.cfg.MaxBackoff)
+	}
+	// The last attempt is at the end of the time, not a pause before it.
+	pause := max(RetryAfter(err), min(d.wait.Next(), w.left(d)))
+	r.metrics.Retried.Inc()
+	r.rt.log.Warn("a record failed and will be tried again", append(w.attrs(d, err), "retry_in", pause)...)
+	return again(pause)
 }
 
-// pauseFor returns the pause before the next attempt, false when the record has had
-// all the time that it gets.
-func (w *sinkWorker) pauseFor(d *delivery, err error) (time.Duration, bool) {
-	cfg := &w.lane.route.rt.cfg
-	if d.wait == nil {
-		d.wait = retry.New(cfg.RetryBackoff, cfg.MaxBackoff)
-	}
-	pause, least := d.wait.Next(), RetryAfter(err)
-	end := d.received.Add(cfg.AckTimeout - retryMargin)
+// excused reports that a failure does not count: the call began before the route was
+// held, or while it was.
+func (w *sinkWorker) excused() bool {
+	r := w.lane.route
+	return r.held() || r.holds.Load() != w.holds
+}
+
+// left is what is left of a record's time.
+func (w *sinkWorker) left(d *delivery) time.Duration {
+	end := d.received.Add(w.lane.route.rt.cfg.AckTimeout - retryMargin)
 	if late := d.started.Add(retryLeast); late.After(end) {
 		end = late
 	}
-	left := time.Until(end)
-	// The last attempt is at the end of the time, not a pause before it.
-	return max(least, min(pause, left)), left > 0 && least <= left
+	return time.Until(end)
+}
+
+// spent reports whether a record that failed has no further attempt.
+func (w *sinkWorker) spent(d *delivery, err error) bool {
+	if n := w.lane.route.rt.cfg.MaxRetries; n != nil && d.tries > *n {
+		return true
+	}
+	left := w.left(d)
+	return left <= 0 || RetryAfter(err) > left
+}
+
+// handBack leaves a record that was not finished in time to the broker.
+func (w *sinkWorker) handBack(d *delivery, err error) lanes.Outcome {
+	w.lane.route.rt.log.Warn("a record was not finished in time and is handed back", w.attrs(d, err)...)
+	w.lane.Stop()
+	return again(0)
+}
+
+// fatal ends the run for a record that the connector cannot go on with.
+func (w *sinkWorker) fatal(d *delivery, err error) lanes.Outcome {
+	rt := w.lane.route.rt
+	rt.log.Error("the connector cannot go on", w.attrs(d, err)...)
+	w.lane.Stop() // nothing of the lane may overtake the record
+	rt.fail(fmt.Errorf("record %v: %w", &d.rec, asFatal(err)))
+	return again(0)
 }
 
 // byPolicy does with a record what on_error says.
@@ -163,7 +184,7 @@ func (w *sinkWorker) byPolicy(d *delivery, err error, attrs []any) lanes.Outcome
 func (w *sinkWorker) deadLetter(d *delivery, cause error, attrs []any) lanes.Outcome {
 	r := w.lane.route
 	d.givenUp = cause
-	err := r.dead.write(r.rt.work, w.letter(d, cause))
+	err := w.bury(d, cause)
 	switch {
 	case err == nil:
 		r.rt.log.Error("a record is among the dead letters, as on_error says", attrs...)
@@ -173,13 +194,24 @@ func (w *sinkWorker) deadLetter(d *delivery, cause error, attrs []any) lanes.Out
 	case r.rt.work.Err() != nil:
 		w.lane.Stop()
 		return again(0)
-	case errors.Is(err, danube.ErrTooLarge), errors.Is(err, danube.ErrSchema):
+	case errors.Is(err, errPending):
+		return again(pendingTime)
+	case refused(err):
 		r.rt.log.Error("a record can be neither processed nor stored among the dead letters, stopping", append(attrs, "dead_letter_error", oneLine(err))...)
 		w.lane.Stop()
 		r.rt.fail(fmt.Errorf("%w: record %v: %w; its dead letter: %w", ErrStoppedByPolicy, &d.rec, cause, err))
 		return again(0)
 	}
-	pause, _ := w.pauseFor(d, nil)
+	if lost(err) {
+		r.rt.log.Error("dead letters cannot be stored any more, stopping", append(attrs, "dead_letter_error", oneLine(err))...)
+		w.lane.Stop()
+		r.rt.fail(opened("dead letters", r.dead.name, err))
+		return again(0)
+	}
+	if d.storing == nil {
+		d.storing = retry.New(r.rt.cfg.RetryBackoff, r.rt.cfg.MaxBackoff)
+	}
+	pause := d.storing.Next()
 	r.rt.log.Error("a dead letter could not be stored and will be tried again; its partition waits", append(attrs, "dead_letter_error", oneLine(err), "retry_in", pause)...)
 	r.metrics.Retried.Inc()
 	return again(pause)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,17 +24,25 @@ type sinkRoute struct {
 	opts    routeOptions
 	metrics *metrics.Topic
 	limiter *rate.Limiter // nil without a limit
-	dead    *deadLetters  // nil where on_error does not want them
-
-	condemned atomic.Pointer[condemned]
+	dead    *deadTopic    // nil without one
 
 	consumer Consumer      // set before ready is closed
 	ready    chan struct{} // closed when the consumer is open, or never will be
 
 	stopping atomic.Bool
+	holds    atomic.Int64 // that have ended
+
+	trial    trial
+	suspects atomic.Bool    // whether the trial has one
+	probers  sync.WaitGroup // at most one
+
+	streams sync.Mutex // for closing and opening them
+	closed  bool       // whether they are
 
 	mu    sync.Mutex
 	lanes map[int32]*sinkLane
+	hold  hold
+	valve valve
 }
 
 // routeOptions are the settings that each route may have of its own.
@@ -74,15 +84,15 @@ func (r *sinkRoute) allowed(n int) bool {
 }
 
 func (r *sinkRoute) open(ctx context.Context) error {
-	defer close(r.ready)
-	if err := r.openDeadLetters(ctx); err != nil {
-		return err
-	}
 	c, err := r.rt.client.NewConsumer(ctx, r.cfg)
 	if err != nil {
+		close(r.ready)
 		return opened("subscription "+r.cfg.Subscription, r.cfg.Topic, err)
 	}
 	r.consumer = c
+	close(r.ready)
+	r.setStreams() // a hold may have begun before
+	r.watch()
 	context.AfterFunc(r.rt.stop, func() { r.stopLanes() })
 	go func() {
 		<-c.Done()
@@ -112,19 +122,17 @@ func (r *sinkRoute) lane(partition int32) *sinkLane {
 		if r.rt.stop.Err() != nil {
 			l.Stop()
 		}
-		if r.rt.held() {
+		if len(r.hold.reasons) > 0 {
 			l.Pause()
 		}
 	}
 	return l
 }
 
-func (r *sinkRoute) eachLane(f func(*sinkLane)) {
+func (r *sinkRoute) lanesNow() []*sinkLane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.lanes {
-		f(l)
-	}
+	return slices.Collect(maps.Values(r.lanes))
 }
 
 // drain ends the intake, waits until no lane is in the connector, and closes the
@@ -137,6 +145,7 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 		for _, l := range lanes {
 			l.Wait()
 		}
+		r.probers.Wait() // which the lanes start
 		close(idle)
 	}()
 	// After the deadline the connector's context has ended, and it gets a moment to
@@ -150,7 +159,7 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	}
 	<-r.ready
 	if r.consumer == nil {
-		return r.dead.close(ctx)
+		return nil
 	}
 	if ctx.Err() != nil { // acks of what did finish still have a moment
 		c, cancel := context.WithTimeoutCause(r.rt.forced, noticeTime, ErrDrainDeadline)
@@ -164,13 +173,17 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("some acks of %s were not answered, so that records may come again: %w", r.cfg.Topic, err)
 	}
-	return errors.Join(err, r.dead.close(ctx))
+	return err
 }
 
 // stopLanes keeps all lanes from starting anything more.
 func (r *sinkRoute) stopLanes() []*sinkLane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.endHold()
+	if r.valve.timer != nil {
+		r.valve.timer.Stop()
+	}
 	lanes := make([]*sinkLane, 0, len(r.lanes))
 	for _, l := range r.lanes {
 		l.Stop()

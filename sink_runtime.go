@@ -8,10 +8,8 @@ import (
 	"os"
 	"regexp"
 	"sync"
-	"sync/atomic"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
-	"github.com/danube-messaging/danube-connect-go/internal/deadletter"
 )
 
 // SinkRuntime moves records from Danube to a connector: it receives, keeps the
@@ -19,13 +17,13 @@ import (
 // has written, and stops without losing anything. One runtime runs once.
 type SinkRuntime struct {
 	*core
-	sink   SinkConnector
-	batch  BatchSinkConnector // set when the connector takes batches
-	routes []*sinkRoute
+	sink  SinkConnector
+	batch BatchSinkConnector // set when the connector takes batches
+	dead  deadLetters
 
-	hold     hold
-	outages  atomic.Int64     // that have ended
-	deadFile *deadletter.File // nil without one
+	routing sync.Mutex // for routes to be added, and for paused
+	routes  []*sinkRoute
+	paused  bool
 }
 
 // NewSinkRuntime checks the configuration and everything else that can be checked
@@ -65,9 +63,24 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := rt.openDeadFile(configs); err != nil {
+	routes := make([]*sinkRoute, len(configs))
+	for i, c := range configs {
+		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
+	}
+<<<<<<< /tmp/h8/sink_runtime.go
+	if err := rt.openDeadLetters(ctx, routes); err != nil {
 		return err
 	}
+	// One that fails for good ends the wait of the others.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var wg sync.WaitGroup
+	for _, r := range routes {
+		rt.addRoute(r)
+		wg.Go(func() {
+			if err := r.open(ctx); err != nil {
+				fail(err)
+=======
 	routes := make([]*sinkRoute, len(configs))
 	for i, c := range configs {
 		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
@@ -81,16 +94,12 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 		wg.Go(func() {
 			if errs[i] = r.open(ctx); errs[i] == nil {
 				rt.joinHold(r)
+>>>>>>> sink_runtime.go
 			}
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // drain ends the intake of all routes and waits for what is in work.
@@ -101,11 +110,8 @@ func (rt *SinkRuntime) drain(ctx context.Context) error {
 		wg.Go(func() { errs[i] = r.drain(ctx) })
 	}
 	wg.Wait()
-	for _, err := range errs {
+	for _, err := range append(errs, rt.dead.close(ctx)) {
 		rt.note(err)
-	}
-	if rt.deadFile != nil {
-		return rt.deadFile.Close()
 	}
 	return nil
 }
@@ -155,6 +161,9 @@ func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]ConsumerConfig, e
 
 // check finds what is wrong with the settings that a route has of its own.
 func (c ConsumerConfig) check(topic string) error {
+	if !topicPattern.MatchString(topic) {
+		return InvalidConfigf("ConsumerConfigs: topic %q: expected /namespace/name, each of letters, digits, _ and -", topic)
+	}
 	if _, ok := parseOrdering(string(or(c.Ordering, OrderPartition))); !ok {
 		return InvalidConfigf("ConsumerConfigs: %s: ordering %q: %s", topic, c.Ordering, expectedOrderings)
 	}
@@ -184,22 +193,6 @@ func (rt *SinkRuntime) routeOptions(c ConsumerConfig) routeOptions {
 		o.onError = rt.cfg.onError()
 	}
 	return o
-}
-
-// openDeadFile opens the file for dead letters where a route needs it.
-func (rt *SinkRuntime) openDeadFile(configs []ConsumerConfig) (err error) {
-	if rt.cfg.DeadLetterFile == "" {
-		return nil
-	}
-	for _, c := range configs {
-		if rt.routeOptions(c).onError == OnErrorDeadLetter {
-			if rt.deadFile, err = deadletter.OpenFile(rt.cfg.DeadLetterFile); err != nil {
-				return InvalidConfigf("dead_letter_file: %w", err)
-			}
-			return nil
-		}
-	}
-	return nil
 }
 
 func (rt *SinkRuntime) consumerConfig(c ConsumerConfig) danube.ConsumerConfig {

@@ -16,8 +16,9 @@ import (
 type File struct {
 	path string
 
-	mu sync.Mutex
-	f  *os.File
+	mu   sync.Mutex
+	f    *os.File
+	torn bool // the last line may be half a line
 }
 
 // line is one dead letter in the file.
@@ -87,19 +88,31 @@ func (f *File) Write(letters ...*Letter) error {
 	if f.f == nil {
 		return fmt.Errorf("dead letter file %s: %w", f.path, os.ErrClosed)
 	}
-	start, err := f.f.Seek(0, io.SeekEnd)
-	if err == nil {
-		if _, err = f.f.Write(data); err == nil {
-			err = f.f.Sync()
-		}
-		if err != nil {
-			_ = f.f.Truncate(start) // half a line would spoil the next
-		}
-	}
-	if err != nil {
+	if err := f.append(data); err != nil {
 		return fmt.Errorf("dead letter file %s: %w", f.path, err)
 	}
 	return nil
+}
+
+// append writes whole lines and sees them to the disk.
+func (f *File) append(data []byte) error {
+	if f.torn {
+		if err := endLine(f.f); err != nil {
+			return err
+		}
+		f.torn = false
+	}
+	start, err := f.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err = f.f.Write(data); err == nil {
+		err = f.f.Sync()
+	}
+	if err != nil {
+		f.torn = f.f.Truncate(start) != nil // half a line would spoil the next
+	}
+	return err
 }
 
 func (l *Letter) line() line {

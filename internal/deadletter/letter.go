@@ -4,6 +4,7 @@ package deadletter
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -53,9 +54,10 @@ const maxReason = 4096
 // own attributes.
 func (l *Letter) Headers() map[string]string {
 	m := l.Message
-	reason := l.Reason
+	// The broker's wire takes valid text only, and an error may quote anything.
+	reason := strings.ToValidUTF8(l.Reason, "\uFFFD")
 	if len(reason) > maxReason {
-		reason = reason[:maxReason] + "..."
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "..."
 	}
 	return map[string]string{
 		HeaderTopic:        m.WireTopic,

@@ -36,6 +36,7 @@ type Config[T any] struct {
 type Outcome struct {
 	Again bool          // process it again, before every later item of its key
 	After time.Duration // not before this time has passed
+	Aside bool          // keep it out of its queue until Return or Remove; later ones go on
 }
 
 // Worker is one goroutine of a lane, for what Process wants to keep for it.
@@ -58,6 +59,7 @@ type Lane[T any] struct {
 	bytes   int
 	workers int
 	parked  int
+	busy    int     // batches under way
 	filling *Worker // waits for more items of its batch; it alone takes from ready
 	stopped bool
 	paused  bool

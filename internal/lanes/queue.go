@@ -16,6 +16,7 @@ type queue[T any] struct {
 	key   string
 	items []T // the tail of base
 	base  []T // the memory behind items, to use it again
+	back  []T // returned while a batch is under way, to be put before items
 	taken int // items from the front that are in the batch under way
 	keep  int // of those, the ones that stay
 	wait  time.Duration
@@ -47,4 +48,14 @@ func (q *queue[T]) shrink() {
 	if len(q.items) == 0 {
 		q.items = q.base[:0]
 	}
+	if len(q.back) > 0 {
+		q.prepend(q.back)
+		q.back = nil
+	}
+}
+
+// prepend puts items before all others, while no batch is under way.
+func (q *queue[T]) prepend(items []T) {
+	q.items = append(items[:len(items):len(items)], q.items...)
+	q.base = q.items
 }

@@ -28,6 +28,7 @@ func (l *Lane[T]) run() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.next(&b) {
+		l.busy++
 		full := l.fill(&b)
 		if !full && l.cfg.BatchMax > 1 {
 			l.linger(w, &b, timer)
@@ -39,6 +40,7 @@ func (l *Lane[T]) run() {
 		l.cfg.Process(w, b.items, b.out)
 		l.mu.Lock()
 		l.finish(&b)
+		l.busy--
 	}
 	l.workers--
 }
@@ -149,6 +151,9 @@ func (l *Lane[T]) finish(b *batch[T]) {
 			q.wait = max(q.wait, b.out[i].After)
 			continue
 		}
+		if b.out[i].Aside {
+			continue
+		}
 		l.items--
 		l.bytes -= l.cfg.Size(b.items[i])
 	}
@@ -169,11 +174,7 @@ func (l *Lane[T]) release(q *queue[T]) {
 	q.wait = 0
 	switch {
 	case len(q.items) == 0:
-		q.state = idle
-		delete(l.queues, q.key)
-		if len(l.free) < maxFree && cap(q.base) <= 64 {
-			l.free = append(l.free, q)
-		}
+		l.drop(q)
 	case wait > 0 && !l.stopped:
 		q.state = waiting
 		q.timer = time.AfterFunc(wait, func() {
@@ -186,5 +187,14 @@ func (l *Lane[T]) release(q *queue[T]) {
 		})
 	default:
 		l.list(q)
+	}
+}
+
+// drop forgets a queue without items.
+func (l *Lane[T]) drop(q *queue[T]) {
+	q.state = idle
+	delete(l.queues, q.key)
+	if len(l.free) < maxFree && cap(q.base) <= 64 {
+		l.free = append(l.free, q)
 	}
 }
