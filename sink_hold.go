@@ -160,7 +160,6 @@ func (r *sinkRoute) closeStreams(n int) {
 	r.setStreams()
 }
 
-<<<<<<< /tmp/h8/sink_hold.go
 // setStreams opens or closes the streams as hold and valve want it.
 func (r *sinkRoute) setStreams() {
 	r.streams.Lock()
@@ -188,27 +187,5 @@ func (r *sinkRoute) opened() Consumer {
 		return r.consumer
 	default:
 		return nil
-=======
-// joinHold closes the streams of a route that was opened in the middle of a hold.
-func (rt *SinkRuntime) joinHold(r *sinkRoute) {
-	rt.hold.mu.Lock()
-	defer rt.hold.mu.Unlock()
-	if rt.hold.closed {
-		r.consumer.Pause()
-	}
-}
-
-// routesNow returns the routes whose consumer is open.
-func (rt *SinkRuntime) routesNow() []*sinkRoute {
-	var open []*sinkRoute
-	for _, r := range rt.routes {
-		select {
-		case <-r.ready:
-			if r.consumer != nil {
-				open = append(open, r)
-			}
-		default:
-		}
->>>>>>> sink_hold.go
 	}
 }

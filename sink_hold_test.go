@@ -1,12 +1,8 @@
 package connect
 
 import (
-<<<<<<< /tmp/h8/sink_hold_test.go
-=======
 	"context"
-	"errors"
 	"fmt"
->>>>>>> sink_hold_test.go
 	"sync"
 	"testing"
 	"time"
@@ -41,32 +37,6 @@ func TestPauseWhileLanesAreMade(t *testing.T) {
 		rt.Pause()
 		route.lane(5000)
 		rt.Resume()
-		r.stopped()
-	})
-}
-<<<<<<< /tmp/h8/sink_hold_test.go
-=======
-
-// Workers of several lanes look at the condemned record while one takes it away.
-func TestLookingAtACondemnedRecordThatGoes(t *testing.T) {
-	onTCP(t, func(t *testing.T, l *lab) {
-		l.topic("t", 0)
-		rt := l.newSink(&testSink{}, l.config())
-		r := l.start(rt.core, rt.Run).ready()
-		route := rt.routes[0]
-		w := &sinkWorker{lane: route.lane(0)}
-		mine, other := &delivery{}, &condemned{&delivery{}, errors.New("x")}
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for range 200_000 {
-				route.condemned.Store(other)
-				route.condemned.Store(nil)
-			}
-		})
-		for range 200_000 {
-			w.down(mine)
-		}
-		wg.Wait()
 		r.stopped()
 	})
 }
@@ -127,4 +97,3 @@ func TestPauseThatIsOlderThanTheStream(t *testing.T) {
 		r.stopped()
 	})
 }
->>>>>>> sink_hold_test.go

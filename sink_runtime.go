@@ -67,7 +67,6 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 	for i, c := range configs {
 		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
 	}
-<<<<<<< /tmp/h8/sink_runtime.go
 	if err := rt.openDeadLetters(ctx, routes); err != nil {
 		return err
 	}
@@ -80,21 +79,6 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 		wg.Go(func() {
 			if err := r.open(ctx); err != nil {
 				fail(err)
-=======
-	routes := make([]*sinkRoute, len(configs))
-	for i, c := range configs {
-		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
-	}
-	rt.hold.mu.Lock() // somebody may pause just now
-	rt.routes = routes
-	rt.hold.mu.Unlock()
-	errs := make([]error, len(rt.routes))
-	var wg sync.WaitGroup
-	for i, r := range rt.routes {
-		wg.Go(func() {
-			if errs[i] = r.open(ctx); errs[i] == nil {
-				rt.joinHold(r)
->>>>>>> sink_runtime.go
 			}
 		})
 	}
