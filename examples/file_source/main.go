@@ -1,0 +1,81 @@
+// Command file_source publishes the lines of files, each as a record of its own, and
+// follows the files as they grow, as tail -F does.
+//
+//	FILE_PATH=/var/log/app.log CHECKPOINT_FILE=app.checkpoint go run ./examples/file_source
+//
+// The environment configures it, or a file with the same keys, see settings:
+//
+//	FILE_PATH        the files, as patterns separated by commas: /var/log/app.log,/var/log/web/*.log
+//	ONCE             true reads what is there and ends; a last line without a newline counts
+//	MAX_LINE_BYTES   1048576
+//	LONG_LINES       what happens to a line that is longer: stop (default), skip or cut
+//	CHECKPOINT_FILE  where it keeps how far it is; without one it starts from the beginning each time
+//	CONNECTOR_NAME   file-source
+//	DANUBE_TOPIC     /default/lines
+//
+// and every other key of the SDK. A record has the line without its end as payload, the
+// file's name as key, so that the lines of a file stay in order in a topic with
+// partitions, and the name as attribute "path".
+//
+// A file is known by its place on the disk, not by its name. One that is renamed, as log
+// rotation does, is read to its end before the one that takes its name, also when that
+// happened while nobody was reading. Name the rotated files in FILE_PATH too
+// ("app.log*") where a file may be renamed twice between two looks, which are a second
+// apart, or while this program does not run. A file that gets shorter is read from its
+// beginning. After a crash, the lines since the last checkpoint are published again,
+// with the same x-connect-source.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	connect "github.com/danube-messaging/danube-connect-go"
+)
+
+func main() { connect.RunSource(newSource()) }
+
+// newSource returns the connector with what configures it.
+func newSource() (connect.SourceConnector, connect.Option, connect.Option) {
+	s := &fileSource{settings: settings{MaxLine: 1 << 20, LongLines: "stop"}}
+	return s, connect.WithSettings("file", &s.settings), connect.WithConfigChange(func(c *connect.Config) {
+		c.ConnectorName = cmp.Or(c.ConnectorName, "file-source")
+		c.DestinationTopic = cmp.Or(c.DestinationTopic, "/default/lines")
+	})
+}
+
+// settings are the connector's own.
+type settings struct {
+	Path      []string `toml:"path" env:"FILE_PATH"`
+	Once      bool     `toml:"once" env:"ONCE"`
+	MaxLine   int      `toml:"max_line_bytes" env:"MAX_LINE_BYTES"`
+	LongLines string   `toml:"long_lines" env:"LONG_LINES"`
+}
+
+// Validate checks them together with the rest of the configuration.
+func (s *settings) Validate() error {
+	var problems connect.ConfigErrors
+	add := func(key, value, problem string) {
+		problems = append(problems, &connect.ConfigError{Key: "file." + key, Value: value, Problem: problem})
+	}
+	if len(s.Path) == 0 {
+		add("path", "", "required: set it in the file or as the environment variable FILE_PATH")
+	}
+	for _, p := range s.Path {
+		if _, err := filepath.Match(p, ""); err != nil || p == "" {
+			add("path", p, "expected the name of a file, or a pattern of names")
+		}
+	}
+	if s.MaxLine < 1 {
+		add("max_line_bytes", fmt.Sprint(s.MaxLine), "expected at least 1")
+	}
+	if !slices.Contains([]string{"stop", "skip", "cut"}, s.LongLines) {
+		add("long_lines", s.LongLines, "expected stop, skip or cut")
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	connect "github.com/danube-messaging/danube-connect-go"
+)
+
+const (
+	lookEvery = time.Second // for files that are new or have other names
+	yield     = time.Second // at the end of a file that has lost its name, before the next of that name is read
+	linger    = time.Minute // there, for who still writes it
+	pollLines = 500         // of one file in one poll
+	pollBytes = 1 << 20
+)
+
+// fileSource is the connector.
+type fileSource struct {
+	settings settings
+	log      *slog.Logger
+	files    []*file           // that are open
+	left     map[string][]left // how far the others were read, by identity
+	looked   time.Time
+
+	mu      sync.Mutex
+	trouble error // of the last look
+}
+
+var (
+	_ connect.SourceConnector = (*fileSource)(nil)
+	_ connect.Resumer         = (*fileSource)(nil)
+	_ connect.HealthChecker   = (*fileSource)(nil)
+)
+
+// Initialize opens nothing: files come and go.
+func (s *fileSource) Initialize(_ context.Context, setup *connect.Setup) error {
+	s.log = setup.Logger()
+	return nil
+}
+
+// HealthCheck reports files that are missing or cannot be opened.
+func (s *fileSource) HealthCheck(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble
+}
+
+// Poll returns the next lines of all files.
+func (s *fileSource) Poll(ctx context.Context) (records []*connect.SourceRecord, err error) {
+	if !s.settings.Once && time.Since(s.looked) >= lookEvery {
+		s.look()
+	}
+	if trouble := s.HealthCheck(ctx); s.settings.Once && trouble != nil {
+		return nil, connect.InvalidConfig(trouble)
+	}
+	for _, t := range slices.Clone(s.files) {
+		if t.before != nil && t.before.f != nil && !t.before.quiet(yield) {
+			continue
+		}
+		if records, err = s.read(t, records); err != nil {
+			return records, err
+		}
+		if s.settings.Once && t.quiet(0) || t.moved && t.quiet(linger) {
+			if records, err = s.finish(t, records); err != nil {
+				return records, err
+			}
+		}
+	}
+	if s.settings.Once && len(s.files) == 0 {
+		return records, io.EOF
+	}
+	return records, nil
+}
+
+// read adds a file's next lines to the records.
+func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.SourceRecord, error) {
+	was := t.position
+	more, truncated, err := t.awake()
+	if truncated {
+		s.log.Warn("a file was truncated: reading it from its beginning", "path", t.path, "was_read_to", was)
+	}
+	if !more || err != nil {
+		return records, err
+	}
+	t.idle = time.Time{}
+	start := t.position
+	for n := 0; n < pollLines && t.position-start < pollBytes; n++ {
+		line, over, err := t.next(s.settings.MaxLine)
+		if errors.Is(err, io.EOF) {
+			t.idle = time.Now()
+			break
+		}
+		if err != nil {
+			return records, err
+		}
+		if records, err = s.add(t, line, over, records); err != nil {
+			return records, err
+		}
+	}
+	return records, nil
+}
+
+// add makes the record of a line; over says how much longer than the limit it is.
+func (s *fileSource) add(t *file, line []byte, over int64, records []*connect.SourceRecord) ([]*connect.SourceRecord, error) {
+	r := connect.NewRecord("", line).WithKey(t.path).WithAttribute("path", t.path).WithOffset(t.offset())
+	if over > 0 {
+		attrs := []any{"path", t.path, "end", t.position, "bytes", int64(len(line)) + over, "max_line_bytes", s.settings.MaxLine}
+		switch s.settings.LongLines {
+		case "cut":
+			s.log.Warn("a line is too long and is cut", attrs...)
+			r.WithAttribute("cut", "true")
+		case "skip":
+			s.log.Error("a line is too long and is left out", attrs...)
+			r = connect.Progress(t.offset())
+		default:
+			return records, connect.Fatalf("%s: the line that ends at %d has %d bytes, max_line_bytes is %d; raise it, or set long_lines to skip or cut",
+				t.path, t.position, int64(len(line))+over, s.settings.MaxLine)
+		}
+	}
+	return append(records, r), nil
+}
+
+// finish closes a file that gets no more lines. A last line without an end is one.
+func (s *fileSource) finish(t *file, records []*connect.SourceRecord) ([]*connect.SourceRecord, error) {
+	if line, over, ok := t.rest(s.settings.MaxLine); ok {
+		var err error
+		if records, err = s.add(t, line, over, records); err != nil {
+			return records, err
+		}
+	}
+	s.leave(t)
+	s.files = slices.DeleteFunc(s.files, func(other *file) bool { return other == t })
+	return records, t.close()
+}
+
+// Shutdown closes what is open.
+func (s *fileSource) Shutdown(context.Context) error {
+	var errs []error
+	for _, t := range s.files {
+		errs = append(errs, t.close())
+	}
+	return errors.Join(errs...)
+}
