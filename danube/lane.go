@@ -43,15 +43,16 @@ type lane struct {
 	unknown int // and those that may be in the topic
 
 	// The rest belongs to the lane's goroutine.
-	sess     *session
-	requests uint64
-	watch    watchdog
-	schema   *SchemaID // the session's; nil for none
-	override *SchemaID // the message's
-	stamps   stamper
-	msg      danubepb.StreamMessage
-	id       danubepb.MsgID
-	resp     danubepb.MessageResponse
+	sess       *session
+	requests   uint64
+	watch      watchdog
+	schema     *SchemaID // the session's; nil for none
+	override   *SchemaID // the message's
+	stamps     stamper
+	msg        danubepb.StreamMessage
+	attributes []byte // of msg, as on the wire
+	id         danubepb.MsgID
+	resp       danubepb.MessageResponse
 }
 
 func newLane(p *Producer, partition int32) *lane {
@@ -110,7 +111,7 @@ func (l *lane) run() {
 		it, ok, done := l.queue.pop()
 		if ok {
 			l.publish(it)
-			l.msg.Payload, l.msg.Attributes, l.msg.RoutingKey = nil, nil, nil // theirs again
+			l.msg.Payload, l.msg.RoutingKey = nil, nil // theirs again
 			continue
 		}
 		if done {

@@ -70,18 +70,20 @@ func (l *lane) prepare(m *Outgoing) error {
 	l.msg.Payload = m.Payload
 	l.msg.PublishTime = uint64(published.UnixMilli())
 	l.msg.ProducerName = l.name
-	l.msg.Attributes = l.stamps.attributes(m, l.name, l.requests)
+	attributes := l.stamps.attributes(m, l.name, l.requests)
+	l.attributes = appendAttributes(l.attributes[:0], attributes)
+	l.msg.ProtoReflect().SetUnknown(l.attributes)
 	l.msg.RoutingKey = nil
 	if m.Key != "" {
 		l.msg.RoutingKey = &m.Key
 	}
 	l.override = m.Schema
-	if what := notText(&l.msg); what != "" {
+	if what := notText(m.Key, attributes); what != "" {
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrInvalid, class: classMessage,
 			Err: fmt.Errorf("%s is not UTF-8, which the protocol cannot carry", what)}
 	}
 	// Most messages are far below the limit and need no exact count.
-	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(l.msg.Attributes) > 0 {
+	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(attributes) > 0 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
 		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
 			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge, class: classMessage,
@@ -92,11 +94,11 @@ func (l *lane) prepare(m *Outgoing) error {
 }
 
 // notText names a part of a message that would make every attempt to send it fail.
-func notText(m *danubepb.StreamMessage) string {
-	if !utf8.ValidString(m.GetRoutingKey()) {
-		return fmt.Sprintf("the key %q", m.GetRoutingKey())
+func notText(key string, attributes map[string]string) string {
+	if !utf8.ValidString(key) {
+		return fmt.Sprintf("the key %q", key)
 	}
-	for k, v := range m.Attributes {
+	for k, v := range attributes {
 		if !utf8.ValidString(k) {
 			return fmt.Sprintf("the attribute name %q", k)
 		}
