@@ -55,10 +55,13 @@ type SourceConnector interface {
 	// Poll returns the next records, in the order in which they are to be published.
 	// None means that there are none now; the runtime asks again after
 	// poll_interval_ms. It may block for new ones, as long as it returns when ctx ends,
-	// which is when the runtime stops. Records that come with an error are published
-	// all the same. io.EOF means that the source is finished: the runtime publishes
-	// what it has, and Run returns nil. A retryable error is tried again with backoff,
-	// without limit; any other ends the runtime.
+	// which is when the runtime stops. While it blocks nothing is committed: a source
+	// with a Commit should return without records after a second or so.
+	//
+	// Records that come with an error are published all the same. io.EOF by itself, not
+	// inside another error, means that the source is finished: the runtime publishes
+	// what it has, however long the broker is away, and Run returns nil. A retryable
+	// error is tried again with backoff, without limit; any other ends the runtime.
 	//
 	// A record must not be changed after it was returned.
 	Poll(ctx context.Context) ([]*SourceRecord, error)
@@ -71,9 +74,9 @@ type StreamConnector interface {
 	// Initialize is as in [SinkConnector].
 	Initialize(ctx context.Context, s *Setup) error
 	// Stream emits records until ctx ends, which is when the runtime stops, and then
-	// returns. nil means that the source is finished. After a retryable error it is
-	// called again, with backoff; any other ends the runtime. What was emitted is
-	// published whatever Stream returns.
+	// returns. nil, or io.EOF, means that the source is finished. After a retryable
+	// error it is called again, with backoff; any other ends the runtime. What was
+	// emitted is published whatever Stream returns.
 	Stream(ctx context.Context, e *Emitter) error
 	// Shutdown is as in [SinkConnector].
 	Shutdown(ctx context.Context) error
@@ -114,7 +117,7 @@ type HealthChecker interface {
 // place of the configuration's topic and subscription.
 type ConsumerConfigurer interface {
 	// ConsumerConfigs is called once, after Initialize. It must name at least one
-	// topic, and none twice.
+	// topic, and none twice. An error ends the runtime.
 	ConsumerConfigs(ctx context.Context) ([]ConsumerConfig, error)
 }
 
@@ -122,7 +125,7 @@ type ConsumerConfigurer interface {
 // in place of the configuration's topic. Records for other topics are invalid data.
 type ProducerConfigurer interface {
 	// ProducerConfigs is called once, after Initialize. It must name at least one
-	// topic, and none twice.
+	// topic, and none twice. An error ends the runtime.
 	ProducerConfigs(ctx context.Context) ([]ProducerConfig, error)
 }
 

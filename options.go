@@ -56,8 +56,9 @@ func WithClient(c Client) Option { return func(o *options) { o.client = c } }
 // WithLogger replaces the default logger, text on stderr at log_level.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
-// WithRegistry collects the metrics in a registry of the caller's. By default each
-// runtime has its own, with Go's and the process's metrics.
+// WithRegistry collects the metrics in a registry of the caller's, which runtimes of
+// different connector names, or topics, may share. By default each runtime has its
+// own, with Go's and the process's metrics.
 func WithRegistry(r *prometheus.Registry) Option { return func(o *options) { o.registry = r } }
 
 // WithoutSignals leaves SIGINT and SIGTERM to the caller, who ends the context
