@@ -44,8 +44,12 @@ const (
 	MethodListBrokers
 	MethodGetLeaderBroker
 	MethodListNamespaces
+	MethodSetSubscriptionFailurePolicy
+	MethodGetSubscriptionFailurePolicy
+	MethodUnsubscribe
+	MethodListSubscriptions
 
-	methods = int(MethodListNamespaces) + 1
+	methods = int(MethodListSubscriptions) + 1
 )
 
 var methodNames = [methods]string{
@@ -53,6 +57,7 @@ var methodNames = [methods]string{
 	"TopicLookup", "TopicPartitions", "HealthCheck", "CreateTopic", "CreatePartitionedTopic",
 	"DeleteTopic", "ListNamespaceTopics", "DescribeTopic", "CreateNamespace", "Delivery",
 	"UnloadTopic", "ListBrokers", "GetLeaderBroker", "ListNamespaces",
+	"SetSubscriptionFailurePolicy", "GetSubscriptionFailurePolicy", "Unsubscribe", "ListSubscriptions",
 }
 
 // String returns the method's name on the wire.

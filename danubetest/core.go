@@ -70,8 +70,12 @@ func (c *core) newID() uint64 {
 	}
 }
 
-// policy returns the failure policy of subscriptions of that name.
-func (c *core) policy(subscription string) FailurePolicy {
+// policy returns the failure policy of a subscription of that name: what is stored for
+// it, else what the options say.
+func (c *core) policy(t *topic, subscription string) FailurePolicy {
+	if p, ok := t.policies[subscription]; ok {
+		return p
+	}
 	if p, ok := c.cfg.policies[subscription]; ok {
 		return p
 	}

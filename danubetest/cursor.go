@@ -38,6 +38,7 @@ func (c *core) load(s *subscription) {
 	if s.dormant {
 		s.born = c.now
 	}
+	s.policy = c.policy(s.topic, s.name)
 	s.storeAt, s.dormant, s.acks = c.now, false, -1
 	switch {
 	case s.topic.dispatch == NonReliable:

@@ -8,6 +8,10 @@ func (c *core) pass(s *subscription) {
 	switch {
 	case s.topic.dispatch == NonReliable:
 		return
+	case s.policy.Poison == DeadLetter && len(s.exhausted) > 0:
+		c.buryAll(s)
+	}
+	switch {
 	case s.typ == KeyShared:
 		read := 0
 		if !c.trap(TrapKeyPace) {
@@ -25,7 +29,8 @@ func (c *core) pass(s *subscription) {
 			return
 		}
 	}
-	for len(s.exhausted) == 0 && s.open < c.cfg.maxUnacked && c.unpolled(s) {
+	blocked := len(s.exhausted) > 0 && s.policy.Poison == Block
+	for !blocked && s.open < c.cfg.maxUnacked && c.unpolled(s) {
 		co := c.pick(s)
 		if co == nil {
 			break
@@ -128,8 +133,8 @@ func (c *core) schedule(s *subscription) {
 	if due.Before(c.now) {
 		due = c.now
 	}
-	if (s.typ == KeyShared || s.typ == Failover) && !due.After(c.now) {
-		due = c.now.Add(1) // its consumer is away: not at this instant again
+	if (s.typ == KeyShared || s.typ == Failover || s.policy.AckTimeout == 0) && !due.After(c.now) {
+		due = c.now.Add(1) // not at this instant again
 	}
 	beats := (due.Sub(s.born) + heartbeat - 1) / heartbeat
 	c.alarms.set(&s.alarm, s.born.Add(beats*heartbeat))
@@ -197,6 +202,9 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 		d := c.end(sl, o)
 		d.reason, d.delay = reason, delay
 	}
+	if sl.reason = reason; o == TimedOut {
+		sl.reason = "ack timeout"
+	}
 	c.changed = true
 	if sl.attempts <= s.policy.MaxRedeliveries {
 		s.retry(sl, c.now.Add(s.policy.delay(sl.attempts, delay)))
@@ -211,8 +219,10 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 		c.settle(s, sl)
 		return
 	}
-	log.Debug("message exhausted, subscription blocked")
 	s.exhaust(sl)
+	if s.policy.Poison == Block {
+		log.Debug("message exhausted, subscription blocked")
+	}
 }
 
 // requeue makes messages due now without a look at the policy, as the broker does

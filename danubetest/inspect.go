@@ -133,7 +133,7 @@ func (s *subscription) info() SubscriptionInfo {
 		Dropped:     int(s.dropped),
 		Skipped:     int(s.skipped),
 		Parked:      s.suspended(),
-		Blocked:     len(s.exhausted) > 0,
+		Blocked:     len(s.exhausted) > 0 && s.policy.Poison == Block,
 	}
 	for _, co := range s.consumers {
 		info.Consumers = append(info.Consumers, co.info())

@@ -23,6 +23,8 @@ type FailurePolicy struct {
 	Backoff Backoff
 	// Poison is Block when left out.
 	Poison Poison
+	// DeadLetterTopic is where DeadLetter publishes to.
+	DeadLetterTopic string
 }
 
 // Backoff says how redelivery delays grow.
@@ -44,6 +46,11 @@ const (
 	Block Poison = iota
 	// Drop gives the message up and goes on.
 	Drop
+	// DeadLetter publishes the message to DeadLetterTopic and goes on. It goes without its
+	// key and its schema, with attributes x-original-... that say where it is from, and
+	// x-failure-reason. Where publishing fails the message stays, and is tried again with
+	// the next deliveries.
+	DeadLetter
 )
 
 func (p FailurePolicy) withDefaults() (FailurePolicy, error) {
@@ -72,8 +79,11 @@ func (p FailurePolicy) withDefaults() (FailurePolicy, error) {
 	if p.Backoff != Exponential && p.Backoff != Fixed {
 		return p, fmt.Errorf("backoff: %d: want Exponential or Fixed", p.Backoff)
 	}
-	if p.Poison != Block && p.Poison != Drop {
-		return p, fmt.Errorf("poison: %d: want Block or Drop; dead letters are not supported", p.Poison)
+	switch _, ok := splitTopic(p.DeadLetterTopic); {
+	case p.Poison < Block || p.Poison > DeadLetter:
+		return p, fmt.Errorf("poison: %d: want Block, Drop or DeadLetter", p.Poison)
+	case p.Poison == DeadLetter && !ok:
+		return p, fmt.Errorf("dead letter topic %q: want /namespace/name", p.DeadLetterTopic)
 	}
 	return p, nil
 }

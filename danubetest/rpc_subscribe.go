@@ -76,6 +76,9 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		co.filters, co.ring = slices.Clone(req.GetKeyFilters()), ringOf(co.id)
 	}
 	s.consumers = append(s.consumers, co)
+	if t.dispatch == Reliable {
+		t.policies[s.name] = s.policy
+	}
 	c.consumers[co.id] = co
 	c.changed = true
 	if c.trap(TrapParked) {

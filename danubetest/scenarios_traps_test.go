@@ -2,9 +2,11 @@ package danubetest_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
+	adminpb "github.com/danube-messaging/danube-connect-go/internal/pb/adminpb"
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
@@ -150,4 +152,80 @@ var trapScenarios = []scenario{
 		late := l.openKeys(p.topic, "late")
 		l.log("then %q %q %q", l.within(eu), l.within(us), l.within(late))
 	}, want: []string{"eu [0 4], us [1 3]", `then "" "" ""`}},
+
+	{name: "failure policies and dead letters", run: func(l *lab) {
+		if l.topics == nil {
+			return
+		}
+		ctx, p := l.t.Context(), l.ready(l.topic("policies"))
+		dlq := l.ready(l.topic("graveyard"))
+		name := dlq.topic
+		set := func(topic string, w *adminpb.SubscriptionFailurePolicy) error {
+			_, err := l.topics.SetSubscriptionFailurePolicy(ctx, &adminpb.SetSubscriptionFailurePolicyRequest{Topic: topic, Subscription: "s", FailurePolicy: w})
+			return err
+		}
+		get := func() {
+			r, err := l.topics.GetSubscriptionFailurePolicy(ctx, &adminpb.GetSubscriptionFailurePolicyRequest{Topic: p.topic, Subscription: "s"})
+			must(l.t, err)
+			f := r.GetFailurePolicy()
+			l.log("%t %d %d %s %s %s", f != nil, f.GetMaxRedeliveryCount(), f.GetAckTimeoutMs(), f.GetBackoffStrategy(), f.GetPoisonPolicy(), f.GetDeadLetterTopic())
+		}
+		w := &adminpb.SubscriptionFailurePolicy{
+			MaxRedeliveryCount: 1, AckTimeoutMs: 30000, BaseRedeliveryDelayMs: 100, MaxRedeliveryDelayMs: 60000,
+			BackoffStrategy: adminpb.SubscriptionBackoffStrategy_Exponential,
+		}
+		l.status("none", set(p.topic, nil))
+		l.status("no dead letter topic", set(p.topic, w))
+		l.status("absent topic", set(l.topic("absentpolicy"), w))
+		get()
+		w.DeadLetterTopic = &name
+		l.status("set", set(p.topic, w))
+		get()
+		d := l.open(name, "d", "d", exclusive)
+		c := l.open(p.topic, "s", "c", exclusive)
+		m := p.message("bad")
+		key := "k"
+		m.RoutingKey, m.Attributes = &key, map[string]string{"a": "b"}
+		_, err := l.producers.SendMessage(ctx, m)
+		must(l.t, err)
+		for range 2 {
+			c.offsets(1)
+			c.nack(0, 0)
+		}
+		dead := d.next()
+		for _, k := range slices.Sorted(maps.Keys(dead.GetAttributes())) {
+			if k != "x-original-producer-id" && k != "x-original-broker-addr" {
+				l.log("%s=%s", k, dead.GetAttributes()[k])
+			}
+		}
+		l.log("%s key %q at %d", dead.GetPayload(), dead.GetRoutingKey(), dead.GetMsgId().GetTopicOffset())
+		_, err = l.topics.Unsubscribe(ctx, &adminpb.SubscriptionRequest{Topic: p.topic, Subscription: "s"})
+		l.status("unsubscribe an active one", err)
+		c.cancel()
+		l.until(func() bool { return l.check(asCons, c.id) == closed })
+		_, err = l.topics.Unsubscribe(ctx, &adminpb.SubscriptionRequest{Topic: p.topic, Subscription: "s"})
+		l.status("unsubscribe", err)
+		_, err = l.topics.Unsubscribe(ctx, &adminpb.SubscriptionRequest{Topic: p.topic, Subscription: "s"})
+		l.status("unsubscribe again", err)
+		get()
+	}, want: []string{
+		"none: InvalidArgument",
+		"no dead letter topic: InvalidArgument",
+		"absent topic: FailedPrecondition",
+		"false 0 0 Fixed DeadLetter ",
+		"set: OK",
+		"true 1 30000 Exponential DeadLetter /default/graveyard_RUN_z",
+		"a=b",
+		"x-delivery-attempt=2",
+		"x-failure-reason=because",
+		"x-original-subscription=s",
+		"x-original-topic=/default/policies_RUN_z",
+		"x-original-topic-offset=0",
+		"x-poison-policy=dead_letter",
+		`bad key "" at 0`,
+		"unsubscribe an active one: NotFound",
+		"unsubscribe: OK",
+		"unsubscribe again: NotFound",
+		"false 0 0 Fixed DeadLetter ",
+	}},
 }

@@ -86,7 +86,7 @@ func (c *core) ready(co *consumer) bool {
 
 // newSubscription makes a subscription that starts at place low.
 func (c *core) newSubscription(t *topic, name string, low uint64) *subscription {
-	s := &subscription{name: name, topic: t, policy: c.policy(name), born: c.now}
+	s := &subscription{name: name, topic: t, policy: c.policy(t, name), born: c.now}
 	s.cursor = cursor{acks: -1, stored: -1, storeAt: c.now, begin: low}
 	if low == t.next {
 		c.startTail(s)

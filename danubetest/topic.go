@@ -31,8 +31,9 @@ type topic struct {
 	epoch     int            // how often numbering has restarted
 	born      time.Time      // when a broker loaded the topic
 	producers map[string]*producer
-	subs      []*subscription // in order of creation
-	turn      int             // the partition that takes the next keyless Publish; kept in partition 0
+	policies  map[string]FailurePolicy // stored for a subscription, by name
+	subs      []*subscription          // in order of creation
+	turn      int                      // the partition that takes the next keyless Publish; kept in partition 0
 }
 
 // producer is a name on a topic that has an id.
@@ -68,7 +69,7 @@ type delivery struct {
 }
 
 func newTopic(name string, d Dispatch) *topic {
-	t := &topic{name: name, base: name, partition: -1, dispatch: d, producers: make(map[string]*producer)}
+	t := &topic{name: name, base: name, partition: -1, dispatch: d, producers: make(map[string]*producer), policies: make(map[string]FailurePolicy)}
 	if base, n, ok := splitPartition(name); ok {
 		t.base, t.partition = base, n
 	}

@@ -40,6 +40,7 @@ type slot struct {
 	due      time.Time // awaiting: the ack timeout; waiting: when to send again
 	consumer *consumer // who had it last
 	record   int       // the last delivery, in msg.deliveries
+	reason   string    // why it failed last
 
 	prev, next *slot // in window.awaiting
 }
