@@ -70,19 +70,19 @@ func (f *Fault) check() error {
 	rpc := f.Err != nil || f.Hang || f.Delay != 0 || f.Close
 	switch {
 	case f.Count < -1, f.Skip < 0, f.Delay < 0, f.Duplicate < 0:
-		return errors.New("Count, Skip, Delay and Duplicate must not be negative, but for Count -1")
+		return errors.New("fields Count, Skip, Delay and Duplicate must not be negative, but for Count -1")
 	case f.EndStream < 0 || f.EndStream > StreamInternal:
-		return fmt.Errorf("EndStream %d is unknown", f.EndStream)
+		return fmt.Errorf("field EndStream: %d is unknown", f.EndStream)
 	case f.Observe && (delivers || rpc || f.AfterApply):
-		return errors.New("Observe excludes every effect")
+		return errors.New("field Observe excludes every effect")
 	case f.Hang && (f.Err != nil || delivers || f.Close):
-		return errors.New("Hang excludes Err, EndStream, Duplicate and Close")
+		return errors.New("field Hang excludes Err, EndStream, Duplicate and Close")
 	case f.Err != nil && (delivers || f.Close):
-		return errors.New("Err excludes EndStream, Duplicate and Close")
+		return errors.New("field Err excludes EndStream, Duplicate and Close")
 	case f.Close && (delivers || len(f.Methods) != 1 || f.Methods[0] != MethodHealthCheck):
-		return errors.New("Close is for MethodHealthCheck alone")
+		return errors.New("field Close is for MethodHealthCheck alone")
 	case delivers && slices.ContainsFunc(f.Methods, func(m Method) bool { return m != MethodDelivery }):
-		return errors.New("EndStream and Duplicate are for MethodDelivery alone")
+		return errors.New("fields EndStream and Duplicate are for MethodDelivery alone")
 	}
 	for _, m := range f.Methods {
 		if m < 1 || int(m) >= methods {
