@@ -131,7 +131,8 @@ type Config struct {
 	CheckpointFile string
 	// CommitLag keeps a source from committing what the broker has acknowledged so
 	// recently that it may not have written it to disk: a broker that is killed loses
-	// up to 5 s of that with its default configuration.
+	// up to 5 s of that with its default configuration. A stop waits for it, so it must
+	// be less than DrainTimeout.
 	// commit_lag_ms in [processing], COMMIT_LAG_MS. Default: 0.
 	CommitLag time.Duration
 	// Stamps adds attributes to what a source publishes, by which a reader can tell

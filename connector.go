@@ -55,8 +55,8 @@ type SourceConnector interface {
 	// Poll returns the next records, in the order in which they are to be published.
 	// None means that there are none now; the runtime asks again after
 	// poll_interval_ms. It may block for new ones, as long as it returns when ctx ends,
-	// which is when the runtime stops. While it blocks nothing is committed: a source
-	// with a Commit should return without records after a second or so.
+	// which is when the runtime stops. While it blocks nothing is committed or
+	// saved: a source with offsets should return without records after a second or so.
 	//
 	// Records that come with an error are published all the same. io.EOF by itself, not
 	// inside another error, means that the source is finished: the runtime publishes
@@ -87,10 +87,12 @@ type StreamConnector interface {
 type Committer interface {
 	// Commit is told the offsets of records that the broker has acknowledged, or that
 	// on_error = "skip" gave up: those of one source partition in the order of
-	// emission and without a gap, each offset once. It is called between two calls of
-	// Poll; with a [StreamConnector] concurrently with Stream, but one at a time. A
-	// retryable error is tried again with backoff (MAX_RETRIES times where set, else
-	// for 30 s); then, or with any other, the runtime ends rather than drift.
+	// emission and without a gap. An offset that several records share comes once, when
+	// the last of them is there; a record without one holds up what was emitted after it.
+	// It is called between two calls of Poll; with a [StreamConnector] concurrently with
+	// Stream, but one at a time. A retryable error is tried again with backoff
+	// (MAX_RETRIES times where set, else for 30 s); then, or with any other, the runtime
+	// ends rather than drift.
 	Commit(ctx context.Context, offsets []Offset) error
 }
 

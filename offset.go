@@ -14,7 +14,8 @@ import (
 // Offset is comparable. The zero Offset is no offset.
 type Offset struct {
 	// Partition names what is read on its own: a file, a table, a shard. It may be
-	// empty in a source that reads only one.
+	// empty in a source that reads only one. There is one position for each, which a
+	// checkpoint keeps for good, so it must not be another one for each record.
 	Partition string
 	// Value is the position, in the source's own form. It must be valid UTF-8;
 	// [OffsetBytes] is for the rest.

@@ -28,7 +28,8 @@ type SourceRecord struct {
 	// order; without a key, partitions take turns.
 	Key string
 	// Offset is where the external system continues after this record, for Commit
-	// and Resume. The zero Offset is none.
+	// and Resume. Records that are made of one row may share it, when they come from
+	// one Poll. The zero Offset is none: the record belongs to the next that has one.
 	Offset Offset
 	// PublishTime goes with the message, to the millisecond. Zero is the time of
 	// sending.
