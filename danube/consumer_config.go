@@ -24,9 +24,11 @@ const (
 	// Failover subscriptions hand all messages to the consumer that was first; no
 	// other follows it when it leaves (seen on 0.15.1).
 	Failover
-	// KeyShared subscriptions hand all messages of one key to one consumer. A
-	// consumer that is away for 3 s loses what it had in flight, and a backlog comes
-	// at about two messages a second (seen on 0.15.1).
+	// KeyShared subscriptions hand all messages of one key to one consumer. A backlog
+	// comes at about two messages a second. A consumer that is away for 3 s loses what
+	// it had in flight, and its name never receives again (all seen on 0.15.1): so each
+	// one that is opened, and each session after more than 2 s without, has a name of
+	// its own, Name with a suffix.
 	KeyShared
 )
 

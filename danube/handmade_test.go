@@ -43,6 +43,7 @@ type handmade struct {
 	lis   *bufconn.Listener
 	mu    sync.Mutex
 	calls []string            // methods, in order
+	names []string            // of consumers, in order of Subscribe
 	via   map[string][]string // what x-danube-broker-url said, by method
 }
 
@@ -86,6 +87,13 @@ func (b *handmade) called() (list []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append(list, b.calls...)
+}
+
+// consumers returns the names that subscribed, in order.
+func (b *handmade) consumers() (list []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append(list, b.names...)
 }
 
 func (b *handmade) note(ctx context.Context, method string) {
@@ -136,8 +144,11 @@ func (b *handmade) SendMessage(ctx context.Context, in *danubepb.StreamMessage) 
 	return &danubepb.MessageResponse{RequestId: in.GetRequestId()}, nil
 }
 
-func (b *handmade) Subscribe(ctx context.Context, _ *danubepb.ConsumerRequest) (*danubepb.ConsumerResponse, error) {
+func (b *handmade) Subscribe(ctx context.Context, in *danubepb.ConsumerRequest) (*danubepb.ConsumerResponse, error) {
 	b.note(ctx, "Subscribe")
+	b.mu.Lock()
+	b.names = append(b.names, in.GetConsumerName())
+	b.mu.Unlock()
 	return &danubepb.ConsumerResponse{ConsumerId: 1<<63 + 2}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,8 +26,10 @@ type partition struct {
 	once   sync.Once
 
 	// The goroutine's own.
-	subscribed bool // in the last session
-	gaps       gaps // of the goroutine that reads
+	subscribed bool      // in the last session
+	name       string    // of the last session, where each needs its own
+	left       time.Time // when it ended
+	gaps       gaps      // of the goroutine that reads
 	order      reorder
 
 	wg sync.WaitGroup // ack workers
@@ -149,6 +152,7 @@ func (p *partition) session() (worked bool, err error) {
 	p.once.Do(func() { close(p.opened) })
 
 	worked, err = p.read(stream)
+	p.left = time.Now()
 	if errors.Is(err, io.EOF) && sess.ctx.Err() == nil {
 		return worked, p.streamEnded(sess)
 	}
@@ -178,7 +182,7 @@ func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64,
 	defer cancel()
 	resp, err := danubepb.NewConsumerServiceClient(conn).Subscribe(ctx, &danubepb.ConsumerRequest{
 		TopicName:        p.topic,
-		ConsumerName:     p.c.cfg.Name,
+		ConsumerName:     p.consumerName(),
 		Subscription:     p.c.cfg.Subscription,
 		SubscriptionType: p.c.cfg.Type.wire(),
 	})
@@ -186,6 +190,21 @@ func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64,
 		return 0, p.failed("subscribe to", at, rpcSubscribe, err)
 	}
 	return resp.GetConsumerId(), nil
+}
+
+// keySharedAway is how long a KeyShared consumer may have been away to come back under
+// its name: after about three seconds the broker has given its keys to others for good.
+const keySharedAway = 2 * time.Second
+
+// consumerName is the name to subscribe with.
+func (p *partition) consumerName() string {
+	if p.c.cfg.Type != KeyShared {
+		return p.c.cfg.Name
+	}
+	if p.name == "" || time.Since(p.left) > keySharedAway {
+		p.name = p.c.cfg.Name + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	}
+	return p.name
 }
 
 func (p *partition) failed(op string, at target, kind rpc, err error) *Error {
