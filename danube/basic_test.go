@@ -3,12 +3,10 @@ package danube_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
-	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
 func TestPublishReceiveAck(t *testing.T) {
@@ -189,132 +187,6 @@ func TestHandlerGetsMessagesInOrder(t *testing.T) {
 		<-con.Done()
 		if con.Err() != nil {
 			l.Errorf("closed, and failed: %v", con.Err())
-		}
-	})
-}
-
-func TestNackComesAgain(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		l.send(p, "a", "b", "c")
-		list := l.receive(con, "a", "b", "c")
-		l.must(con.Nack(l.soon(), list[0], 0, "not now"))
-		if err := con.Ack(list[0]); !errors.Is(err, danube.ErrInvalid) {
-			l.Errorf("an ack after the nack: got %v, want ErrInvalid", err)
-		}
-		l.ack(con, list[1], list[2]) // c waits for a
-		again := l.receive(con, "a")[0]
-		if again.ID() != list[0].ID() {
-			l.Errorf("another message came: %+v", again.ID())
-		}
-		l.ack(con, again)
-		l.send(p, "d")
-		l.ack(con, l.receive(con, "d")...)
-		if l.broker != nil {
-			l.broker.CheckNoUnacked(l, topic, "s")
-			if d := l.broker.Messages(topic)[0].Deliveries; len(d) != 2 || d[0].NackReason != "not now" || d[0].Outcome != danubetest.Nacked {
-				l.Errorf("deliveries of a: %+v", d)
-			}
-		}
-	})
-}
-
-// A message that was nacked is still this consumer's to settle only when it came again.
-func TestNackWithDelay(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		l.send(l.producer(client, topic), "a")
-		m := l.receive(con, "a")[0]
-		start := time.Now()
-		l.must(con.Nack(l.soon(), m, 20*time.Second, ""))
-		l.ack(con, l.receive(con, "a")...)
-		if d := time.Since(start); d < 20*time.Second || d > 21*time.Second {
-			l.Errorf("it came again after %v, want 20 s", d)
-		}
-	})
-}
-
-// Topics that are not reliable have no offsets: everything is at 0, and acks mean
-// nothing.
-func TestNonReliable(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		p := l.producer(client, topic, func(c *danube.ProducerConfig) { c.Dispatch = danube.NonReliable })
-		con := l.consumer(client, topic)
-		var list []*danube.Message
-		for _, s := range series("m", 20) { // one at a time: more than eight behind are dropped
-			l.send(p, s)
-			list = append(list, l.receive(con, s)...)
-		}
-		slices.Reverse(list)
-		l.ack(con, list...)
-		l.must(con.Close(l.soon()))
-	})
-}
-
-// Close of a producer publishes everything that was accepted.
-func TestCloseFlushes(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		var calls int
-		for _, s := range series("m", 100) {
-			l.must(p.SendAsync(l.soon(), &danube.Outgoing{Payload: []byte(s)}, func(_ danube.Receipt, err error) {
-				if calls++; err != nil {
-					l.Error(err)
-				}
-			}))
-		}
-		got := make(chan error, 1)
-		go func() { got <- p.Close(l.soon()) }()
-		for _, s := range series("m", 100) {
-			l.must(con.Ack(l.receive(con, s)[0]))
-		}
-		l.must(<-got)
-		if calls != 100 {
-			l.Errorf("%d of 100 were called back when Close returned", calls)
-		}
-		_, err := p.Send(l.soon(), &danube.Outgoing{})
-		l.want(err, danube.ErrClosed, "publish")
-		l.must(p.Close(l.soon()))
-		l.must(con.Close(l.soon()))
-		l.must(con.Close(l.soon()))
-		_, err = con.Receive(l.soon())
-		l.want(err, danube.ErrClosed, "receive")
-		l.must(client.Close(l.soon()))
-		_, err = client.NewProducer(l.soon(), danube.ProducerConfig{Topic: topic, Name: "p"})
-		l.want(err, danube.ErrClosed)
-		_, err = client.NewConsumer(l.soon(), danube.ConsumerConfig{Topic: topic, Subscription: "s", Name: "c"})
-		l.want(err, danube.ErrClosed)
-	})
-}
-
-// Messages keep what they were: the client reuses nothing that it handed out.
-func TestMessagesMayBeKept(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		for i := range 20 {
-			_, err := p.Send(l.soon(), &danube.Outgoing{
-				Payload: []byte(fmt.Sprint(i)), Attributes: map[string]string{"n": fmt.Sprint(i)}, Key: fmt.Sprint("k", i)})
-			l.must(err)
-		}
-		var list []*danube.Message
-		for range 20 {
-			m, err := con.Receive(l.soon())
-			l.must(err)
-			l.must(con.Ack(m))
-			list = append(list, m)
-		}
-		for i, m := range list {
-			if s := fmt.Sprint(i); string(m.Payload) != s || m.Attributes["n"] != s || m.Key != "k"+s {
-				l.Errorf("message %d is now %q, %v, %q", i, m.Payload, m.Attributes, m.Key)
-			}
 		}
 	})
 }

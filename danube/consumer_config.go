@@ -71,7 +71,8 @@ type ConsumerConfig struct {
 	// loses messages on a busy topic. Default: 10.
 	AcksInFlight int
 	// OnSession, if set, hears of each change of a partition's session, from the
-	// partition's own goroutine; it must not block.
+	// partition's own goroutine (while the partitions are not known yet, from that of
+	// NewConsumer); it must not block.
 	OnSession func(SessionEvent)
 	// OnAnomaly, if set, hears of losses that the client can see, before the message
 	// that shows them is handed out, from the goroutine that reads the partition's

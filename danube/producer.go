@@ -33,8 +33,9 @@ type ProducerConfig struct {
 	// MaxPendingBytes bounds the same by payload. One message always fits.
 	// Default: 16 MiB.
 	MaxPendingBytes int
-	// OnSession, if set, hears of each change of a partition's session. It is called
-	// from the partition's own goroutine and must not block.
+	// OnSession, if set, hears of each change of a partition's session, from the
+	// partition's own goroutine (while the partitions are not known yet, from that of
+	// NewProducer); it must not block.
 	OnSession func(SessionEvent)
 }
 

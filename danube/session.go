@@ -33,7 +33,9 @@ func (s SessionState) String() string {
 	return names[s]
 }
 
-// SessionEvent is a change of a session's state.
+// SessionEvent is a change of a session's state. Of one topic on the wire they come one
+// at a time and in order: Connecting may repeat, each time with the newest error,
+// nothing follows Failed, and nothing comes once Close has returned.
 type SessionEvent struct {
 	Topic     string // on the wire
 	Partition int32

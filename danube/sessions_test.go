@@ -1,10 +1,7 @@
 package danube_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +10,6 @@ import (
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
-	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
 // Over a restart of the broker nothing is lost, what the application has comes once,
@@ -167,291 +163,18 @@ func TestReceiveForbidden(t *testing.T) {
 	})
 }
 
-// An ack that is refused for good would let the window fill up in silence.
-func TestAckForbidden(t *testing.T) {
+// Nothing is told once Close has returned, whatever the broker does then.
+func TestNoEventsAfterClose(t *testing.T) {
 	embedded(t, func(l *lab) {
-		var events sessions
+		var ofProducer, ofConsumer sessions
 		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
-		l.send(l.producer(client, topic), "a")
-		l.broker.Fault(danubetest.Fault{
-			Methods: []danubetest.Method{danubetest.MethodAck},
-			Err:     status.Error(codes.PermissionDenied, "no binding grants Consume on the cluster"),
-		})
-		l.must(con.Ack(l.receive(con, "a")[0]))
-		_, err := con.Receive(l.soon())
-		l.want(err, danube.ErrPermission)
-		l.want(con.Err(), danube.ErrPermission)
-		<-con.Done()
+		p := l.producer(client, topic, func(c *danube.ProducerConfig) { c.OnSession = ofProducer.add })
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = ofConsumer.add })
+		l.must(p.Close(l.soon()))
 		l.must(con.Close(l.soon()))
-		events.wantStates(l, topic, danube.Ready, danube.Failed)
-	})
-}
-
-// Acks that fail are sent again, whether the broker has applied them or not.
-func TestAckFailures(t *testing.T) {
-	faults := map[string]danubetest.Fault{
-		"lost":               danubetest.AckLost("s"),
-		"applied but failed": danubetest.AckAppliedButFailed("s"),
-		"no answer":          {Methods: []danubetest.Method{danubetest.MethodAck}, Hang: true},
-		"other error":        {Methods: []danubetest.Method{danubetest.MethodAck}, Err: status.Error(codes.Internal, "Error acknowledging message: disk on fire")},
-		"topic moved":        {Methods: []danubetest.Method{danubetest.MethodAck}, Err: status.Error(codes.Internal, "Error acknowledging message: Topic x not found in registry")},
-	}
-	for name, f := range faults {
-		t.Run(name, func(t *testing.T) {
-			embedded(t, func(l *lab) {
-				topic, client := l.topic(), l.open(func(c *danube.Config) { c.Timeouts.Ack = 2 * time.Second })
-				con := l.consumer(client, topic)
-				p := l.producer(client, topic)
-				f.Count = 4
-				l.broker.Fault(f)
-				l.post(p, series("m", 20)...)
-				for _, m := range series("m", 20) {
-					l.must(con.Ack(l.receive(con, m)[0]))
-				}
-				l.must(con.Flush(l.soon()))
-				l.broker.CheckNoUnacked(l, topic, "s")
-				l.silent(con, time.Minute)
-			})
-		})
-	}
-}
-
-// Acks that hang on a session that is gone do not keep back those of the next one.
-func TestAcksEndWithTheirSession(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		l.send(l.producer(client, topic), series("m", 10)...)
-		hang := l.broker.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodAck}, Hang: true, Count: 9})
-		for _, m := range l.receive(con, series("m", 10)...) {
-			l.must(con.Ack(m))
-		}
-		l.must(hang.Wait(l.soon(), 9))
-		l.broker.DropStreams(danubetest.StreamUnavailable)
-		start := time.Now()
-		l.must(con.Flush(l.soon()))
-		if d := time.Since(start); d > 3*time.Second {
-			l.Errorf("it took %v", d)
-		}
-		l.broker.CheckNoUnacked(l, topic, "s")
-		hang.Remove()
-	})
-}
-
-// The topic is deleted and made again: numbering starts at 0 and nothing of the old
-// topic can be acknowledged any more.
-func TestNumberingStartsAgain(t *testing.T) {
-	embedded(t, func(l *lab) {
-		var events sessions
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
-		p := l.producer(client, topic)
-		l.send(p, "a", "b", "c")
-		old := l.receive(con, "a", "b", "c")
-		l.ack(con, old[0])
-		l.must(con.Ack(old[2])) // waits for b
-		l.must(l.broker.DeleteTopic(topic))
-		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{}))
-		l.pass(10 * time.Second) // the consumer is back
-		l.send(p, "d")
-		d := l.receive(con, "d")[0]
-		if d.Offset != 0 {
-			l.Fatalf("d is at offset %d", d.Offset)
-		}
-		l.want(con.Ack(old[1]), danube.ErrInvalid)
-		l.want(con.Nack(l.soon(), old[1], 0, ""), danube.ErrInvalid)
-		l.ack(con, d)
-		l.send(p, "e")
-		l.ack(con, l.receive(con, "e")...)
-		l.broker.CheckNoUnacked(l, topic, "s")
-		events.check(l)
-	})
-}
-
-// Flush does not wait for acks that nobody can send any more.
-func TestFlushOverANewEpoch(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		con := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		l.send(p, "a", "b")
-		list := l.receive(con, "a", "b")
-		lost := l.broker.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodAck}, Err: status.Error(codes.Unavailable, ""), Count: -1})
-		l.must(con.Ack(list[0]))
-		l.must(con.Ack(list[1]))
-		flushed := make(chan error, 1)
-		go func() { flushed <- con.Flush(l.within(time.Minute)) }()
-		l.must(l.broker.DeleteTopic(topic))
-		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{}))
-		l.pass(10 * time.Second)
-		l.send(p, "c")
-		l.receive(con, "c")
-		l.must(<-flushed)
-		lost.Remove()
-	})
-}
-
-// A second consumer of the name takes over without a gap. The first yields and does
-// not come back.
-func TestTakeover(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		var events sessions
-		topic, client := l.topic(), l.open()
-		p := l.producer(client, topic)
-		first := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
-		l.send(p, "a", "b")
-		list := l.receive(first, "a", "b")
-		l.ack(first, list[0])
-		second := l.consumer(l.open(), topic)
-		l.ack(second, l.receive(second, "b")...)
-		_, err := first.Receive(l.soon())
-		l.want(err, danube.ErrTakenOver, topic)
-		l.want(first.Err(), danube.ErrTakenOver)
-		<-first.Done()
-		l.pass(3 * time.Second)
-		l.send(p, "c", "d")
-		l.ack(second, l.receive(second, "c", "d")...)
-		if err := second.Err(); err != nil {
-			l.Errorf("the second one has failed: %v", err)
-		}
-		l.must(first.Close(l.soon()))
-		events.wantStates(l, topic, danube.Ready, danube.Failed)
-	})
-}
-
-// A broker that ends the stream and forgets the consumer a moment later has moved the
-// topic: that is no takeover.
-func TestMoveIsNoTakeover(t *testing.T) {
-	withBrokers(t, func(n *network) {
-		b := n.brokers["seed:1"]
-		var streams, checks atomic.Int32
-		b.receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-			if streams.Add(1) > 1 {
-				<-s.Context().Done()
-			}
-			return nil
-		}
-		b.health = func() danubepb.HealthCheckResponse_ClientStatus {
-			if checks.Add(1) == 2 {
-				return danubepb.HealthCheckResponse_CLOSE
-			}
-			return danubepb.HealthCheckResponse_OK
-		}
-		con := n.consumer(n.open(), "/default/t")
-		n.pass(time.Minute)
-		if err := con.Err(); err != nil || streams.Load() != 2 {
-			n.Errorf("after %d streams: %v", streams.Load(), err)
-		}
-	}, "seed:1")
-}
-
-// Two partitions, one of which fails: the consumer as a whole does, and says so for
-// each.
-func TestFailureOfOnePartition(t *testing.T) {
-	embedded(t, func(l *lab) {
-		var events sessions
-		topic, client := l.topic(), l.open()
-		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{Partitions: 2}))
-		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
-		l.must(l.broker.Takeover(topic+"-part-1", "s", "c"))
-		_, err := con.Receive(l.soon())
-		l.want(err, danube.ErrTakenOver, topic+"-part-1")
-		l.must(con.Close(l.soon()))
-		events.wantStates(l, topic+"-part-0", danube.Ready, danube.Failed)
-		events.wantStates(l, topic+"-part-1", danube.Ready, danube.Failed)
-	})
-}
-
-// A broker too busy to answer a health check has not said that the stream's end was
-// no takeover: taking the subscription back on a guess would begin a fight.
-func TestTakeoverOfABusyBroker(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic, client := l.topic(), l.open(func(c *danube.Config) { c.Timeouts.Health = time.Second })
-		con := l.consumer(client, topic)
-		l.broker.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodHealthCheck}, When: func(c danubetest.Call) bool { return c.Consumer == "c" }, Hang: true, Count: 2})
-		l.must(l.broker.Takeover(topic, "s", "c"))
-		_, err := con.Receive(l.soon())
-		l.want(err, danube.ErrTakenOver)
-		if n := len(l.broker.Calls(func(c danubetest.Call) bool { return c.Method == danubetest.MethodSubscribe })); n != 1 {
-			l.Errorf("%d times subscribed", n)
-		}
-	})
-}
-
-// Another name holds the Exclusive subscription: the consumer waits, and says why.
-func TestExclusiveIsHeld(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		l.consumer(client, topic)
-		var events sessions
-		_, err := client.NewConsumer(l.within(2*time.Second), danube.ConsumerConfig{Topic: topic, Subscription: "s", Name: "other", OnSession: events.add})
-		l.want(err, danube.ErrPermission, "Exclusive", "deadline")
-		if !errors.Is(err, context.DeadlineExceeded) {
-			l.Errorf("%v does not show the context's own error", err)
-		}
-		events.wantStates(l, topic, danube.Connecting, danube.Failed)
-	})
-}
-
-// It gets in once the holder is forgotten, as after a restart.
-func TestExclusiveIsHeldForATime(t *testing.T) {
-	embedded(t, func(l *lab) {
-		topic := l.topic()
-		first := l.consumer(l.open(), topic)
-		go func() {
-			l.pass(10 * time.Second)
-			if err := first.Close(l.soon()); err != nil {
-				l.Error(err)
-			}
-			l.broker.Stop()
-			if err := l.broker.Start(); err != nil {
-				l.Error(err)
-			}
-		}()
-		l.consumer(l.open(), topic, func(c *danube.ConsumerConfig) { c.Name = "other" })
-	})
-}
-
-func TestSharedConsumersDivide(t *testing.T) {
-	onBoth(t, func(l *lab) {
-		topic, client := l.topic(), l.open()
-		shared := func(name string) *danube.Consumer {
-			return l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.Type, c.Name = danube.Shared, name })
-		}
-		a, b := shared("a"), shared("b")
-		p := l.producer(client, topic)
-		l.send(p, series("m", 4)...)
-		seen := map[string]string{}
-		for name, con := range map[string]*danube.Consumer{"a": a, "b": b} {
-			for range 2 {
-				m, err := con.Receive(l.soon())
-				l.must(err)
-				seen[string(m.Payload)] = name
-				l.must(con.Ack(m))
-			}
-			l.must(con.Flush(l.soon()))
-		}
-		if len(seen) != 4 {
-			l.Errorf("got %v", seen)
-		}
-		// What one leaves unacknowledged the other gets.
-		l.send(p, series("n", 2)...)
-		m, err := a.Receive(l.soon())
-		l.must(err)
-		l.must(a.Close(l.soon()))
-		got := map[string]*danube.Message{}
-		for range 2 {
-			m, err := b.Receive(l.soon())
-			l.must(err)
-			got[string(m.Payload)] = m
-		}
-		for _, m := range got { // both are here: a real broker that gets the ack of the highest first forgets the other until the next publish
-			l.must(b.Ack(m))
-		}
-		l.must(b.Flush(l.soon()))
-		if got[string(m.Payload)] == nil || len(got) != 2 {
-			l.Errorf("b got %v", got)
-		}
+		l.broker.Stop()
+		l.pass(time.Minute)
+		ofProducer.wantStates(l, topic, danube.Ready)
+		ofConsumer.wantStates(l, topic, danube.Ready)
 	})
 }

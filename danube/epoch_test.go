@@ -1,0 +1,65 @@
+package danube_test
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
+)
+
+// The topic is deleted and made again: numbering starts at 0 and nothing of the old
+// topic can be acknowledged any more.
+func TestNumberingStartsAgain(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var events sessions
+		topic, client := l.topic(), l.open()
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnSession = events.add })
+		p := l.producer(client, topic)
+		l.send(p, "a", "b", "c")
+		old := l.receive(con, "a", "b", "c")
+		l.ack(con, old[0])
+		l.must(con.Ack(old[2])) // waits for b
+		l.must(l.broker.DeleteTopic(topic))
+		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{}))
+		l.pass(10 * time.Second) // the consumer is back
+		l.send(p, "d")
+		d := l.receive(con, "d")[0]
+		if d.Offset != 0 {
+			l.Fatalf("d is at offset %d", d.Offset)
+		}
+		l.want(con.Ack(old[1]), danube.ErrInvalid)
+		l.want(con.Nack(l.soon(), old[1], 0, ""), danube.ErrInvalid)
+		l.ack(con, d)
+		l.send(p, "e")
+		l.ack(con, l.receive(con, "e")...)
+		l.broker.CheckNoUnacked(l, topic, "s")
+		events.check(l)
+	})
+}
+
+// Flush does not wait for acks that nobody can send any more.
+func TestFlushOverANewEpoch(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic, client := l.topic(), l.open()
+		con := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		l.send(p, "a", "b")
+		list := l.receive(con, "a", "b")
+		lost := l.broker.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodAck}, Err: status.Error(codes.Unavailable, ""), Count: -1})
+		l.must(con.Ack(list[0]))
+		l.must(con.Ack(list[1]))
+		flushed := make(chan error, 1)
+		go func() { flushed <- con.Flush(l.within(time.Minute)) }()
+		l.must(l.broker.DeleteTopic(topic))
+		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{}))
+		l.pass(10 * time.Second)
+		l.send(p, "c")
+		l.receive(con, "c")
+		l.must(<-flushed)
+		lost.Remove()
+	})
+}
