@@ -97,24 +97,33 @@ func TestInitializeThatEndsTheRun(t *testing.T) {
 // What the connector cannot do in time must not keep the process.
 func TestCallsThatHangAtTheStop(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		make func(release <-chan struct{}) SinkConnector
+		name  string
+		begin func(l *lab, release <-chan struct{}) *run
 	}{
-		{"Initialize", func(release <-chan struct{}) SinkConnector {
-			return &testSink{initialize: func(context.Context, *Setup) error { <-release; return nil }}
+		{"Initialize", func(l *lab, release <-chan struct{}) *run {
+			return l.begin(&testSink{initialize: func(context.Context, *Setup) error { <-release; return nil }})
 		}},
-		{"ConsumerConfigs", func(release <-chan struct{}) SinkConnector {
-			return topicsSink{&testSink{}, func(context.Context) ([]ConsumerConfig, error) { <-release; return nil, nil }}
+		{"ConsumerConfigs", func(l *lab, release <-chan struct{}) *run {
+			return l.begin(topicsSink{&testSink{}, func(context.Context) ([]ConsumerConfig, error) { <-release; return nil, nil }})
 		}},
-		{"Shutdown", func(release <-chan struct{}) SinkConnector {
-			return &testSink{shutdown: func(context.Context) error { <-release; return nil }}
+		{"Shutdown", func(l *lab, release <-chan struct{}) *run {
+			return l.begin(&testSink{shutdown: func(context.Context) error { <-release; return nil }})
+		}},
+		{"ProducerConfigs", func(l *lab, release <-chan struct{}) *run {
+			return l.source(declaring{&committing{testSource: once()}, func(context.Context) ([]ProducerConfig, error) { <-release; return nil, nil }})
+		}},
+		{"Resume", func(l *lab, release <-chan struct{}) *run {
+			return l.source(&resuming{testSource: once(), resume: func(context.Context, []Offset) error { <-release; return nil }})
+		}},
+		{"Poll", func(l *lab, release <-chan struct{}) *run {
+			return l.source(&testSource{poll: func(context.Context, int) ([]*SourceRecord, error) { <-release; return nil, nil }})
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			onFake(t, func(t *testing.T, l *lab) {
 				l.topic("t", 0)
 				release := make(chan struct{})
-				r := l.begin(tc.make(release))
+				r := tc.begin(l, release)
 				l.pause(time.Second)
 				err, took := r.stop()
 				if !errors.Is(err, ErrDrainDeadline) || !strings.Contains(fmt.Sprint(err), tc.name) {
@@ -129,7 +138,7 @@ func TestCallsThatHangAtTheStop(t *testing.T) {
 			onFake(t, func(t *testing.T, l *lab) {
 				l.topic("t", 0)
 				release := make(chan struct{})
-				r := l.begin(tc.make(release))
+				r := tc.begin(l, release)
 				l.pause(time.Second)
 				r.signal(syscall.SIGTERM, false)
 				l.pause(time.Second)
