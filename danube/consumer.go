@@ -11,8 +11,10 @@ import (
 
 // Consumer receives one subscription of one topic. It is safe for concurrent use.
 //
-// Messages of a partition come in the order of their offsets. What the broker
-// sends a second time while it was not settled is handed out once; what comes
+// Messages of an Exclusive partition come in the order of their offsets, also over
+// sessions. Only right after NewConsumer a broker may send first what it had ready for
+// a predecessor that did not read: up to eight messages from the middle. What the
+// broker sends a second time while it was not settled is handed out once; what comes
 // again after it was acknowledged is acknowledged again and handed to nobody.
 type Consumer struct {
 	client *Client
