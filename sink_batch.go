@@ -37,14 +37,23 @@ func (w *sinkWorker) processBatch(ds []*delivery, out []lanes.Outcome) {
 			written++
 		}
 	}
+	stay := make(stays)
 	for i, d := range ds {
 		err := rest
 		if own := named[&d.rec]; own != nil {
 			err = own
 		}
-		if err != nil {
-			out[i] = w.failed(d, err, written > 0)
+		if err == nil {
+			continue
 		}
+		out[i] = w.failed(d, err, written > 0)
+		key := w.lane.key(d.msg)
+		if _, there := stay[key]; there && out[i].Again {
+			// The first of an order says when it goes on: the last attempt of its time
+			// must not wait for the pause of a later one, unless that was asked for.
+			out[i].After = RetryAfter(err)
+		}
+		stay.note(key, i, out[i])
 	}
 }
 

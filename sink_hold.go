@@ -165,7 +165,7 @@ func (r *sinkRoute) setStreams() {
 	r.streams.Lock()
 	defer r.streams.Unlock()
 	r.mu.Lock()
-	shut := r.hold.shut || r.valve.shut
+	shut := (r.hold.shut || r.valve.shut) && !r.looking
 	r.mu.Unlock()
 	c := r.opened()
 	if c == nil || shut == r.closed || r.rt.stop.Err() != nil {
@@ -176,6 +176,9 @@ func (r *sinkRoute) setStreams() {
 		c.Pause()
 		return
 	}
+	r.mu.Lock()
+	r.openedAt = time.Now()
+	r.mu.Unlock()
 	c.Resume()
 	r.rt.log.Info("the streams are opened again", "topic", r.cfg.Topic)
 }

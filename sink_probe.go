@@ -14,6 +14,8 @@ import (
 type prober struct {
 	route *sinkRoute
 	asked time.Time // when records beside the suspect were tried last
+
+	searches int
 }
 
 // errBusy keeps a probe from being made beside a call from before the outage.
@@ -23,7 +25,7 @@ var errBusy = errors.New("calls into the connector from before the outage are un
 func (r *sinkRoute) probe(err error) {
 	rt := r.rt
 	start := time.Now()
-	p := &prober{r, start}
+	p := &prober{route: r, asked: start}
 	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
 	for err != nil {
 		if !retry.Sleep(rt.stop, max(wait.Next(), RetryAfter(err))) {
@@ -68,9 +70,9 @@ func (p *prober) ask() error {
 		p.verdict(w, s, err)
 		return nil
 	}
-	r.metrics.Failed(errorType(err))
-	if time.Since(p.asked) >= 4*r.rt.cfg.AckTimeout {
-		if p.others(s) {
+	s.d.note(r, err)
+	if time.Since(p.asked) >= asksEvery*r.rt.cfg.AckTimeout {
+		if p.others(s, err) {
 			return nil
 		}
 		p.asked = time.Now()
@@ -83,66 +85,109 @@ func (p *prober) verdict(w *sinkWorker, s *suspect, err error) {
 	r := p.route
 	r.trial.mu.Lock()
 	defer r.trial.mu.Unlock()
-	switch k := KindOf(err); {
-	case err == nil:
+	if err == nil {
 		r.acquit()
 		w.settle(s.d, 0)
 		s.lane.remove(s.d)
-	case isPanic(err) || k == KindInvalidData:
-		r.metrics.Failed(errorType(err))
+		return
+	}
+	s.d.note(r, err)
+	if isPanic(err) || KindOf(err) == KindInvalidData {
 		s.err = err
 		r.sentence()
-	default:
-		r.metrics.Failed(errorType(err))
-		_ = w.fatal(s.d, err)
+		return
 	}
+	_ = w.fatal(s.d, err)
 }
 
 const (
-	// othersMost and othersTime bound the search for a record that works.
-	othersMost = 100
-	othersTime = 30 * time.Second
+	// asksEvery is how many ack timeouts pass between two searches for a record that
+	// can be written, looks which of them open the streams for a moment to find new
+	// ones: few, since each counts as a delivery of all that is in hand.
+	asksEvery  = 4
+	firstLook  = 1
+	secondLook = 5
+	// fewRecords are so few that the broker would send more if it had any.
+	fewRecords = 9
 )
 
-// others tries records behind the suspect: several bad ones in a row look like an
+// others tries the records behind the suspect: several bad ones in a row look like an
 // outage, and would hold up everything for ever. true means that one was written, so
-// that those before it are to blame themselves.
-func (p *prober) others(s *suspect) bool {
-	start := time.Now()
-	for _, l := range p.route.lanesNow() {
-		w := l.worker()
-		defer w.end()
-		var tried []*delivery
-		var errs []error
-		found := false
-		for !found && len(tried) < othersMost && time.Since(start) < othersTime && p.route.rt.stop.Err() == nil {
-			_, d, ok := l.Take()
-			if !ok {
-				break
-			}
-			err := d.givenUp // its dead letter could not be stored yet
-			if err == nil {
-				err = w.try(d, time.Now())
-			}
-			if found = err == nil; found {
-				w.settle(d, 0)
-				l.remove(d)
-				break
-			}
-			tried, errs = append(tried, d), append(errs, err)
-		}
-		for i, d := range slices.Backward(tried) {
-			if found {
-				d.givenUp = errs[i]
-			}
-			l.Return(l.key(d.msg), d)
-		}
-		if found {
-			p.route.refute()
-			return true
+// that those before it are to blame themselves. So they are where there is nothing
+// else on the topic, for so long that waiting for more is of no use.
+func (p *prober) others(s *suspect, err error) (over bool) {
+	r := p.route
+	p.searches++
+	before := r.inHand()
+	look := before <= fewRecords && (p.searches == firstLook || p.searches == secondLook)
+	if look {
+		r.setLook(true)
+		defer r.setLook(false)
+		if !retry.Sleep(r.rt.stop, r.rt.cfg.AckTimeout/6) {
+			return false
 		}
 	}
-	return false
+	// That others were written after they had failed is more than a guess.
+	guilty := r.worked.Load() >= s.d.firstFailed.UnixNano()
+	convict := look && (guilty || p.searches == secondLook) && r.inHand() == before
+	limit := time.Now().Add(r.rt.cfg.AckTimeout / 3)
+	for _, l := range r.lanesNow() {
+		found := p.search(l, limit, convict)
+		over = over || found
+		if found && !convict {
+			break
+		}
+	}
+	if convict {
+		r.rt.log.Error("nothing else comes that could tell whether the external system is down: what is in hand is to blame", "topic", r.cfg.Topic, "records", before, "error", oneLine(err))
+	}
+	if over || convict {
+		r.refute()
+	}
+	return over || convict
+}
+
+// search tries the records of one lane until one is written or the limit is reached.
+// Those before it are given up then, or all, where they are to be convicted.
+func (p *prober) search(l *sinkLane, limit time.Time, convict bool) (found bool) {
+	w := l.worker()
+	defer w.end()
+	var tried []*delivery
+	var errs []error
+	for !found && time.Now().Before(limit) && p.route.rt.stop.Err() == nil {
+		_, d, ok := l.Take()
+		if !ok {
+			break
+		}
+		if d.givenUp != nil { // its dead letter could not be stored yet
+			tried, errs = append(tried, d), append(errs, d.givenUp)
+			continue
+		}
+		err := w.try(d, time.Now())
+		if err == nil {
+			w.settle(d, 0)
+			l.remove(d)
+			found = true
+			break
+		}
+		d.note(p.route, err)
+		tried, errs = append(tried, d), append(errs, err)
+	}
+	for i, d := range slices.Backward(tried) {
+		if found || convict {
+			d.givenUp = errs[i]
+		}
+		l.Return(l.key(d.msg), d)
+	}
+	return found
+}
+
+// setLook opens the streams for a moment, and closes them again.
+func (r *sinkRoute) setLook(on bool) {
+	r.mu.Lock()
+	r.looking = on
+	r.mu.Unlock()
+	r.setStreams()
 }
 
 // busy reports whether a call into the connector is under way for the route.

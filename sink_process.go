@@ -75,6 +75,7 @@ func (w *sinkWorker) settle(d *delivery, took time.Duration) {
 
 func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
 	w.settle(d, took)
+	w.lane.route.worked.Store(time.Now().Add(-took).UnixNano())
 	w.lane.route.refute()
 }
 
@@ -91,10 +92,7 @@ func (w *sinkWorker) failed(d *delivery, err error, others bool) lanes.Outcome {
 	if r.rt.work.Err() != nil {
 		return w.handBack(d, err)
 	}
-	if d.firstFailed.IsZero() {
-		d.firstFailed = time.Now()
-	}
-	r.metrics.Failed(errorType(err))
+	d.note(r, err)
 	if p := (*PanicError)(nil); asPanic(err, &p) {
 		return w.byPolicy(d, err, append(w.attrs(d, err), "stack", string(p.Stack)))
 	}
@@ -118,6 +116,14 @@ func (w *sinkWorker) failed(d *delivery, err error, others bool) lanes.Outcome {
 	r.metrics.Retried.Inc()
 	r.rt.log.Warn("a record failed and will be tried again", append(w.attrs(d, err), "retry_in", pause)...)
 	return again(pause)
+}
+
+// note counts a failure.
+func (d *delivery) note(r *sinkRoute, err error) {
+	if d.firstFailed.IsZero() {
+		d.firstFailed = time.Now()
+	}
+	r.metrics.Failed(errorType(err))
 }
 
 // excused reports that a failure does not count: the call began before the route was

@@ -31,6 +31,7 @@ type sinkRoute struct {
 
 	stopping atomic.Bool
 	holds    atomic.Int64 // that have ended
+	worked   atomic.Int64 // when a call that wrote something began last, in Unix nanoseconds
 
 	trial    trial
 	suspects atomic.Bool    // whether the trial has one
@@ -39,10 +40,12 @@ type sinkRoute struct {
 	streams sync.Mutex // for closing and opening them
 	closed  bool       // whether they are
 
-	mu    sync.Mutex
-	lanes map[int32]*sinkLane
-	hold  hold
-	valve valve
+	mu       sync.Mutex
+	lanes    map[int32]*sinkLane
+	hold     hold
+	valve    valve
+	looking  bool      // the streams are to be open for a moment, in spite of both
+	openedAt time.Time // when the streams were opened again
 }
 
 // routeOptions are the settings that each route may have of its own.

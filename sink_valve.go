@@ -48,7 +48,10 @@ func (r *sinkRoute) look() {
 	}
 	r.mu.Lock()
 	was := r.valve.shut
-	late := time.Since(oldest) > patience*r.rt.cfg.AckTimeout
+	if r.openedAt.After(oldest) {
+		oldest = r.openedAt
+	}
+	late := len(r.hold.reasons) == 0 && time.Since(oldest) > patience*r.rt.cfg.AckTimeout
 	r.mu.Unlock()
 	switch {
 	case !was && late:
