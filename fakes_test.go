@@ -98,66 +98,6 @@ func (s *testSink) lifetime() string {
 	return strings.Join(s.life, " ")
 }
 
-// testSource is a source of the functions given.
-type testSource struct {
-	initialize func(ctx context.Context, s *Setup) error
-	poll       func(ctx context.Context, n int) ([]*SourceRecord, error) // n counts from 1
-	shutdown   func(ctx context.Context) error
-
-	mu    sync.Mutex
-	polls []time.Time
-	life  []string
-}
-
-func (s *testSource) lived(what string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(s.life); n == 0 || s.life[n-1] != what {
-		s.life = append(s.life, what)
-	}
-}
-
-func (s *testSource) Initialize(ctx context.Context, setup *Setup) error {
-	s.lived("initialize")
-	if s.initialize != nil {
-		return s.initialize(ctx, setup)
-	}
-	return nil
-}
-
-func (s *testSource) Poll(ctx context.Context) ([]*SourceRecord, error) {
-	s.lived("poll")
-	s.mu.Lock()
-	s.polls = append(s.polls, time.Now())
-	n := len(s.polls)
-	s.mu.Unlock()
-	if s.poll == nil {
-		return nil, nil
-	}
-	return s.poll(ctx, n)
-}
-
-func (s *testSource) Shutdown(ctx context.Context) error {
-	s.lived("shutdown")
-	if s.shutdown != nil {
-		return s.shutdown(ctx)
-	}
-	return nil
-}
-
-func (s *testSource) lifetime() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Join(s.life, " ")
-}
-
-// polled returns when each Poll began.
-func (s *testSource) polled() []time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.polls)
-}
-
 func same(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {

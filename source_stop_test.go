@@ -5,45 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
-
-// publishes is a fault of SendMessage, until it is removed.
-func publishes(f danubetest.Fault) danubetest.Fault {
-	f.Methods = []danubetest.Method{danubetest.MethodSendMessage}
-	f.Count = -1
-	return f
-}
-
-// errDenied is an answer of the broker that no retry changes.
-var errDenied = status.Error(codes.PermissionDenied, "no binding grants produce on the topic")
-
-func texts(topic string, payloads ...string) []*SourceRecord {
-	var list []*SourceRecord
-	for _, p := range payloads {
-		list = append(list, FromString(topic, p))
-	}
-	return list
-}
-
-// offsets returns records with the offsets from to to of a source partition.
-func offsets(partition string, from, to int) []*SourceRecord {
-	var list []*SourceRecord
-	for i := from; i <= to; i++ {
-		list = append(list, FromString("", fmt.Sprint(partition, i)).WithOffset(OffsetInt(partition, int64(i))))
-	}
-	return list
-}
 
 func TestSourceStopWhileIdle(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *lab) {
@@ -201,46 +170,6 @@ func TestSourceSecondSignalForcesTheEnd(t *testing.T) {
 		}
 		same(t, "exit code", ExitCode(err), 130)
 	})
-}
-
-// committing is a source that commits.
-type committing struct {
-	*testSource
-	commit func(n int, offsets []Offset) error // n counts calls from 1
-
-	commits   atomic.Int64
-	committed []Offset // guarded by mu of testSource
-}
-
-func (s *committing) Commit(ctx context.Context, offsets []Offset) error {
-	n := int(s.commits.Add(1))
-	if s.commit != nil {
-		if err := s.commit(n, offsets); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.committed = append(s.committed, offsets...)
-	return ctx.Err()
-}
-
-// all returns what was committed, in order.
-func (s *committing) all() []Offset {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.committed)
-}
-
-// last returns the newest offset of a partition, empty when there is none.
-func (s *committing) last(partition string) string {
-	last := ""
-	for _, o := range s.all() {
-		if o.Partition == partition {
-			last = o.String()
-		}
-	}
-	return last
 }
 
 func TestSourceEOFDrainsAndEndsCleanly(t *testing.T) {
