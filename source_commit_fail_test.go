@@ -74,7 +74,7 @@ func TestSourceCommitThatKeepsFailingEndsTheRun(t *testing.T) {
 						break
 					}
 				}
-				if tc.name == "panic" && l.log.count("stack=", "source_commit_test.go") == 0 {
+				if tc.name == "panic" && l.log.count("stack=", "source_commit_fail_test.go") == 0 {
 					t.Error("the stack is not in the log")
 				}
 			})

@@ -278,7 +278,7 @@ func TestEmitAsyncDoneThatPanicsEndsTheRun(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		l.b.CheckPayloads(t, topic, "1", "2")
-		if l.log.count("stack=", "source_stream_test.go") == 0 {
+		if l.log.count("stack=", "source_emit_test.go") == 0 {
 			t.Error("the stack is not in the log")
 		}
 	})
