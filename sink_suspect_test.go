@@ -16,10 +16,6 @@ func poison(payloads ...string) func(*SinkRecord) bool {
 	return func(rec *SinkRecord) bool { return slices.Contains(payloads, string(rec.Payload())) }
 }
 
-func without(list []string, out ...string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return slices.Contains(out, s) })
-}
-
 // A record whose error might pass, and never does, is to blame itself when others are
 // written: it ends among the dead letters, and nothing looks like an outage for long.
 func TestSinkPoisonRecordIsNoOutage(t *testing.T) {
