@@ -129,17 +129,19 @@ func TestSourcePublishThatFailsDuringTheDrainIsAnError(t *testing.T) {
 func TestSourcePollThatDoesNotReturnIsLeftBehind(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
-		release := make(chan struct{})
+		release, called := make(chan struct{}), make(chan struct{})
 		source := &testSource{poll: func(_ context.Context, n int) ([]*SourceRecord, error) {
 			if n == 1 {
 				return texts("", "1"), nil
 			}
+			close(called)
 			<-release
 			return texts("", "2"), nil
 		}}
 		r := l.source(source)
 		_, err := l.b.WaitPublished(t.Context(), topic, 1)
 		l.must(err)
+		<-called // a stop before it would find nothing that hangs
 		err, took := r.stop()
 		if !errors.Is(err, ErrDrainDeadline) || took > 22*time.Second || !strings.Contains(fmt.Sprint(err), "Poll") {
 			t.Errorf("got %v after %v, want the drain deadline and Poll", err, took)
