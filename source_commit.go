@@ -54,7 +54,7 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 	case err == nil:
 	case ctx.Err() != nil: // no time is left: they are published and not committed
 		c.failed = true
-		rt.leftUncommitted(len(offsets), oneLine(err))
+		rt.leftUncommitted(len(offsets)+rt.commits.Settled(), oneLine(err))
 	default:
 		c.failed = true
 		rt.fail(fmt.Errorf("commit of %d offsets up to %v: %w", len(offsets), offsets[len(offsets)-1], err))

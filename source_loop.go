@@ -3,6 +3,7 @@ package connect
 import (
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/internal/retry"
@@ -44,6 +45,7 @@ func (rt *SourceRuntime) runPoll() {
 		case rt.stop.Err() != nil:
 		case err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
+			rt.idle(math.MaxInt64, nil) // commits meanwhile
 		default:
 			rt.idle(rt.failedCall("Poll", err, wait), nil)
 		}
@@ -54,11 +56,13 @@ func (rt *SourceRuntime) runPoll() {
 // so nothing limits the time for that: the broker may be restarting just now.
 func (rt *SourceRuntime) finished() {
 	rt.log.Info("the source is finished")
-	select {
-	case <-rt.commits.Idle():
-	case <-rt.stop.Done():
-	}
-	rt.cancel(errStopped)
+	rt.loop.Go(func() {
+		select {
+		case <-rt.commits.Idle():
+			rt.cancel(errStopped)
+		case <-rt.stop.Done():
+		}
+	})
 }
 
 // idle waits before the next poll, committing what gets ready meanwhile, for d or until
@@ -108,6 +112,7 @@ func (rt *SourceRuntime) runStream() {
 		case rt.stop.Err() != nil:
 		case err == nil || err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
+			<-rt.stop.Done()
 		default:
 			retry.Sleep(rt.stop, rt.failedCall("Stream", err, wait))
 			rt.board.Set("Stream", "")

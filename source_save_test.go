@@ -200,6 +200,23 @@ func TestTheLastSaveComesAtOnce(t *testing.T) {
 	})
 }
 
+// A source that is finished waits for the broker as long as it takes; what it has until
+// then is saved.
+func TestWhatAFinishedSourceHasIsSavedMeanwhile(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		h := l.b.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodSendMessage}, Hang: true, Skip: 7})
+		store := &memory{}
+		r := l.checkpointed(counter(10, 10), store)
+		l.must(h.Wait(t.Context(), 1))
+		l.pause(10 * time.Second)
+		same(t, "saved", store.at("p"), 7)
+		h.Remove()
+		l.must(r.wait())
+		same(t, "saved", store.at("p"), 10)
+	})
+}
+
 // A checkpoint is never ahead of the broker, whatever happens to the publishes.
 func TestCheckpointIsNeverAheadOfTheBroker(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
