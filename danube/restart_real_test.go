@@ -2,81 +2,31 @@ package danube_test
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/internal/realbroker"
 )
 
 // node is a real broker of this test's own, which it may stop, kill and start.
 type node struct {
 	*lab
-	bin, dir string
-	ports    [4]int
-	cmd      *exec.Cmd
-	log      *os.File
+	*realbroker.Node
 }
 
-// ownBroker starts the broker that DANUBE_BROKER_BIN names, one node with its data in
-// a directory of the test.
+// ownBroker starts a broker, one node with its data in a directory of the test.
 func ownBroker(t *testing.T) *node {
-	bin := os.Getenv("DANUBE_BROKER_BIN")
-	if bin == "" {
-		t.Skip("DANUBE_BROKER_BIN is not set: no broker of its own to restart")
+	if _, ok := realbroker.Binary(); !ok {
+		t.Skipf("%s is not set: no broker of its own to restart", realbroker.Env)
 	}
-	n := &node{bin: bin, dir: t.TempDir()}
-	for i := range n.ports {
-		lis, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.ports[i] = lis.Addr().(*net.TCPAddr).Port
-		lis.Close()
+	c, err := realbroker.Start(t.Context(), realbroker.Options{Dir: t.TempDir(), Flush: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
 	}
-	n.lab = &lab{T: t, url: fmt.Sprintf("http://127.0.0.1:%d", n.ports[0])}
-	n.must(os.WriteFile(filepath.Join(n.dir, "broker.yml"), fmt.Appendf(nil, `
-cluster_name: t
-broker: {host: "127.0.0.1", ports: {client: %d, admin: %d, raft: %d, prometheus: %d}}
-meta_store: {data_dir: ./raft}
-bootstrap_namespaces: [default]
-auth: {mode: none}
-policies: {max_producers_per_topic: 0, max_subscriptions_per_topic: 0, max_consumers_per_topic: 0, max_consumers_per_subscription: 0, max_publish_rate: 0, max_subscription_dispatch_rate: 0, max_message_size: 10485760}
-storage:
-  mode: local
-  local_wal_root: ./wal
-  wal: {advanced: {file_sync: {interval_ms: 100, max_batch_bytes: 1048576}}}
-`, n.ports[0], n.ports[1], n.ports[2], n.ports[3]), 0o600))
-	var err error
-	n.log, err = os.Create(filepath.Join(n.dir, "broker.log"))
-	n.must(err)
-	n.start()
-	t.Cleanup(func() {
-		n.stop(syscall.SIGKILL)
-		n.log.Close()
-	})
-	return n
-}
-
-func (n *node) start() {
-	n.cmd = exec.Command(n.bin, "--config-file", "broker.yml", "--data-dir", "./raft", "--advertised-addr", fmt.Sprintf("127.0.0.1:%d", n.ports[0]))
-	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = n.dir, n.log, n.log
-	n.must(n.cmd.Start())
-}
-
-func (n *node) stop(how syscall.Signal) {
-	if n.cmd == nil {
-		return
-	}
-	_ = n.cmd.Process.Signal(how)
-	_ = n.cmd.Wait()
-	n.cmd = nil
+	t.Cleanup(c.Close)
+	return &node{lab: &lab{T: t, url: c.Nodes[0].URL}, Node: c.Nodes[0]}
 }
 
 // A one-node cluster that restarts numbers its topics from 0 again, and brings old
@@ -84,8 +34,8 @@ func (n *node) stop(how syscall.Signal) {
 // holds: sends succeed, nothing that was acknowledged is handed out again, and in the
 // end new messages come.
 func TestRealRestart(t *testing.T) {
-	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		t.Run(how.String(), func(t *testing.T) {
+	for how, stop := range map[string]func(*realbroker.Node){"stopped": (*realbroker.Node).Stop, "killed": (*realbroker.Node).Kill} {
+		t.Run(how, func(t *testing.T) {
 			n := ownBroker(t)
 			var events sessions
 			topic, client := n.topic(), n.open()
@@ -110,9 +60,9 @@ func TestRealRestart(t *testing.T) {
 			}
 			n.must(con.Flush(n.soon()))
 
-			n.stop(how)
+			stop(n.Node)
 			n.pass(time.Second)
-			n.start()
+			n.must(n.Start())
 			for _, s := range series("new", after) {
 				if _, err := p.Send(n.within(time.Minute), &danube.Outgoing{Payload: []byte(s)}); err != nil {
 					n.Fatalf("send %s: %v", s, err)
