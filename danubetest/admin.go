@@ -20,11 +20,6 @@ type topicAdmin struct {
 	*network
 }
 
-type namespaceAdmin struct {
-	adminpb.UnimplementedNamespaceAdminServer
-	*network
-}
-
 // errAdmin is how the admin service answers every failure: NOT_FOUND, with the status
 // it came from as text.
 func errAdmin(what string, err error) error {
@@ -133,20 +128,4 @@ func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTop
 		return nil, err
 	}
 	return resp, nil
-}
-
-// CreateNamespace creates a namespace. NOT_FOUND when it exists.
-func (s *namespaceAdmin) CreateNamespace(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.NamespaceResponse, error) {
-	in := Call{Method: MethodCreateNamespace}
-	err := s.call(ctx, &in, req, func(c *core) error {
-		if c.namespaces[req.GetName()] {
-			return status.Errorf(codes.NotFound, "Unable to create the namespace: namespace %s already exists", req.GetName())
-		}
-		c.namespaces[req.GetName()] = true
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &adminpb.NamespaceResponse{Success: true}, nil
 }

@@ -48,8 +48,10 @@ const (
 	MethodGetSubscriptionFailurePolicy
 	MethodUnsubscribe
 	MethodListSubscriptions
+	MethodGetNamespaceTopics
+	MethodDeleteNamespace
 
-	methods = int(MethodListSubscriptions) + 1
+	methods = int(MethodDeleteNamespace) + 1
 )
 
 var methodNames = [methods]string{
@@ -58,6 +60,7 @@ var methodNames = [methods]string{
 	"DeleteTopic", "ListNamespaceTopics", "DescribeTopic", "CreateNamespace", "Delivery",
 	"UnloadTopic", "ListBrokers", "GetLeaderBroker", "ListNamespaces",
 	"SetSubscriptionFailurePolicy", "GetSubscriptionFailurePolicy", "Unsubscribe", "ListSubscriptions",
+	"GetNamespaceTopics", "DeleteNamespace",
 }
 
 // String returns the method's name on the wire.

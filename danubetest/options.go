@@ -21,6 +21,7 @@ type config struct {
 	clusterCreate bool
 	namespaces    []string
 	maxMessage    int
+	limits        Limits
 	logger        *slog.Logger
 	forgetAcked   bool
 	callLog       int
@@ -156,6 +157,27 @@ func WithMaxMessageSize(n int) Option {
 			return fmt.Errorf("max message size: %d: want 0 or more", n)
 		}
 		c.maxMessage = n
+		return nil
+	}
+}
+
+// Limits are how many of something a topic may have; 0 is no limit. The real broker
+// counts names that were ever used, not those that are there.
+type Limits struct {
+	Producers, Subscriptions, Consumers, ConsumersPerSubscription int
+}
+
+// WithLimits limits the topics of the namespaces that the broker starts with; one that
+// is created by the admin service has no limits. One more producer is refused with
+// RESOURCE_EXHAUSTED, one more consumer of a topic too; one more consumer of a
+// subscription, and every new consumer of a topic that has all its subscriptions, with
+// PERMISSION_DENIED.
+func WithLimits(limits Limits) Option {
+	return func(c *config) error {
+		if limits.Producers < 0 || limits.Subscriptions < 0 || limits.Consumers < 0 || limits.ConsumersPerSubscription < 0 {
+			return fmt.Errorf("limits: %+v: want 0 or more", limits)
+		}
+		c.limits = limits
 		return nil
 	}
 }

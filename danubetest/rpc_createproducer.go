@@ -15,6 +15,7 @@ import (
 //   - NOT_FOUND when the topic does not exist and topics are not created.
 //   - ALREADY_EXISTS when a plain topic and partitions would have the same base name.
 //   - FAILED_PRECONDITION when the topic has the other dispatch strategy.
+//   - RESOURCE_EXHAUSTED when the topic has as many producers as it may; see [WithLimits].
 //
 // The same name on the same topic gives the same id, whoever asks. The access mode and
 // the schema are ignored.
@@ -63,6 +64,9 @@ func (c *core) createProducer(n *node, req *pb.ProducerRequest) (*producer, erro
 	}
 	p := t.producers[req.GetProducerName()]
 	if p == nil {
+		if err := c.admitProducer(t); err != nil {
+			return nil, err
+		}
 		p = &producer{id: c.newID(), name: req.GetProducerName(), topic: t}
 		t.producers[p.name] = p
 		c.producers[p.id] = p

@@ -14,6 +14,8 @@ import (
 //   - UNAVAILABLE when another broker has the topic, or none.
 //   - PERMISSION_DENIED when the subscription is Exclusive and another name has it,
 //     also when that one is long gone.
+//   - RESOURCE_EXHAUSTED and PERMISSION_DENIED when there are as many as there may be; see
+//     [WithLimits].
 //
 // A new subscription starts behind the newest message. A name that is there already
 // is taken over: its stream ends cleanly, its unacknowledged messages are due at once,
@@ -57,6 +59,9 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 			c.takeover(co, in)
 			return co, nil
 		}
+	}
+	if err := c.admitConsumer(t, s); err != nil {
+		return nil, err
 	}
 	if s == nil || s.typ == Undecided {
 		typ, err := typeOf(req.GetSubscriptionType())

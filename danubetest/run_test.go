@@ -52,6 +52,7 @@ func TestBadOptions(t *testing.T) {
 		danubetest.WithNamespaces("a", "b/c"),
 		danubetest.WithNamespaces(""),
 		danubetest.WithMaxMessageSize(-1),
+		danubetest.WithLimits(danubetest.Limits{Producers: -1}),
 		danubetest.WithLogger(nil),
 		danubetest.WithCallLog(-1),
 		danubetest.WithTopic("nonsense", danubetest.TopicConfig{}),
