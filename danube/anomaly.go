@@ -27,10 +27,10 @@ func (p *partition) renumbered(offset uint64) {
 func (p *partition) anomaly(a Anomaly) {
 	a.Topic, a.Partition = p.topic, p.number
 	log := p.c.client.log.Error
-	if a.Kind == GapFilled {
+	if a.Kind == GapFilled || a.Kind == StampGapFilled || a.Kind == StampRepeated {
 		log = p.c.client.log.Debug
 	}
-	log("danube: "+a.Kind.String(), "topic", p.topic, "subscription", p.c.cfg.Subscription, "from", a.From, "to", a.To)
+	log("danube: "+a.Kind.String(), "topic", p.topic, "subscription", p.c.cfg.Subscription, "producer", a.Producer, "from", a.From, "to", a.To)
 	if p.c.cfg.OnAnomaly != nil {
 		p.c.cfg.OnAnomaly(a)
 	}

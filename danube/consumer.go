@@ -55,6 +55,9 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 	con.ctx, con.cancel = context.WithCancelCause(context.Background())
 	if cfg.Handler == nil {
 		con.inbox = newInbox(cfg.MaxQueued, cfg.MaxQueuedBytes)
+		if cfg.Stamps != nil {
+			con.inbox.handOut = func(m *Message) { con.parts[m.WireTopic].handOut(m) }
+		}
 	}
 	for _, n := range parts {
 		p := newPartition(con, n)

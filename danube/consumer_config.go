@@ -74,9 +74,14 @@ type ConsumerConfig struct {
 	// partition's own goroutine (while the partitions are not known yet, from that of
 	// NewConsumer); it must not block.
 	OnSession func(SessionEvent)
+	// Stamps, if set, checks the stamps of messages that a Producer with Stamp has
+	// published: OnAnomaly hears of StampGap, StampGapFilled and StampRepeated. Exclusive
+	// and Failover only: other types hand a part of the numbers to others.
+	Stamps *StampTracker
 	// OnAnomaly, if set, hears of losses that the client can see, before the message
 	// that shows them is handed out, from the goroutine that reads the partition's
-	// stream; it must not block.
+	// stream; of those that stamps show from the one that calls Receive, if there is no
+	// Handler. It must not block.
 	OnAnomaly func(Anomaly)
 }
 
@@ -84,6 +89,9 @@ func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	errs := []error{checkTopic(c.Topic), checkName("subscription", c.Subscription), checkName("consumer name", c.Name)}
 	if c.Type < Exclusive || c.Type > KeyShared {
 		errs = append(errs, invalid("subscription type %d", int(c.Type)))
+	}
+	if c.Stamps != nil && c.Type != Exclusive && c.Type != Failover {
+		errs = append(errs, invalid("consumer of %s: Stamps with a subscription of type %v, of which each consumer gets a part of the numbers; want Exclusive", c.Topic, c.Type))
 	}
 	if c.MaxQueued < 0 || c.MaxQueuedBytes < 0 || c.AcksInFlight < 0 {
 		errs = append(errs, invalid("consumer of %s: MaxQueued, MaxQueuedBytes and AcksInFlight must not be negative", c.Topic))

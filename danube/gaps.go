@@ -11,9 +11,12 @@ type Anomaly struct {
 	Kind      AnomalyKind
 	Topic     string // on the wire
 	Partition int32
-	// From and To are the first and the last offset of a gap. For a restart of the
-	// numbering, From is the offset that shows it and To the highest one before.
+	// From and To are the first and the last offset of a gap, or the first and the last
+	// number of stamps. For a restart of the numbering, From is the offset that shows it
+	// and To the highest one before.
 	From, To uint64
+	// Producer and Epoch are those of the stamps, empty where it is not about stamps.
+	Producer, Epoch string
 }
 
 // AnomalyKind says what happened.
@@ -30,6 +33,17 @@ const (
 	// broker. Acks of what was received before go nowhere, and messages below the
 	// subscription's old position are never delivered (seen on 0.15.1).
 	NumberingRestarted
+	// StampGap: messages of a producer were not handed out although a later one is. A
+	// loss that shows as a gap of the offsets comes as GapFound as well. This and the
+	// next two need ConsumerConfig.Stamps.
+	StampGap
+	// StampGapFilled: messages that were reported missing by their stamps have come.
+	StampGapFilled
+	// StampRepeated: a message with this stamp was handed out before. It was published
+	// again because an answer was lost; or it was not acknowledged, or that ack was lost
+	// with its broker, and the broker has delivered it again at another offset, to another
+	// consumer, or after a Nack.
+	StampRepeated
 )
 
 func (k AnomalyKind) String() string {
@@ -37,6 +51,9 @@ func (k AnomalyKind) String() string {
 		"messages were not delivered, and are lost to the subscription unless the topic moves to another broker",
 		"messages that were missing have come",
 		"the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
+		"stamped messages were not delivered",
+		"stamped messages that were missing have come",
+		"a stamped message has come again",
 	}[k]
 }
 
@@ -46,6 +63,12 @@ func (a Anomaly) String() string {
 		return fmt.Sprintf("%s: offsets %d to %d, %d messages, were not delivered", a.Topic, a.From, a.To, a.To-a.From+1)
 	case GapFilled:
 		return fmt.Sprintf("%s: offsets %d to %d, reported missing, have come", a.Topic, a.From, a.To)
+	case StampGap:
+		return fmt.Sprintf("%s: numbers %d to %d of %s/%s, %d messages, were not delivered", a.Topic, a.From, a.To, a.Producer, a.Epoch, a.To-a.From+1)
+	case StampGapFilled:
+		return fmt.Sprintf("%s: numbers %d to %d of %s/%s, reported missing, have come", a.Topic, a.From, a.To, a.Producer, a.Epoch)
+	case StampRepeated:
+		return fmt.Sprintf("%s: number %d of %s/%s has come again", a.Topic, a.From, a.Producer, a.Epoch)
 	}
 	return fmt.Sprintf("%s: the numbering has started again at %d, it was at %d", a.Topic, a.From, a.To)
 }
@@ -55,6 +78,7 @@ func (a Anomaly) String() string {
 type gaps struct {
 	known bool
 	next  uint64 // the offset that is expected
+	floor uint64 // below it, nobody knows what came
 	holes []hole // ascending, without overlap
 }
 
@@ -71,13 +95,14 @@ const maxHoles = 1024
 func (g *gaps) got(offset uint64) (filled bool) {
 	switch {
 	case !g.known:
-		g.known, g.next = true, offset+1
+		g.known, g.next, g.floor = true, offset+1, offset
 	case offset == g.next:
 		g.next++
 	case offset > g.next:
 		g.holes = append(g.holes, hole{from: g.next, to: offset - 1})
-		if len(g.holes) > maxHoles {
-			g.holes = slices.Delete(g.holes, 0, len(g.holes)-maxHoles)
+		if n := len(g.holes) - maxHoles; n > 0 {
+			g.floor = g.holes[n-1].to + 1
+			g.holes = slices.Delete(g.holes, 0, n)
 		}
 		g.next = offset + 1
 	default:

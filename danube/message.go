@@ -102,7 +102,8 @@ const (
 	// AttrStamp is the attribute of a stamp: producer/epoch/number. The epoch is another
 	// each time that the producer is opened; the numbers of one producer and epoch are
 	// contiguous on each topic on the wire, from 1. A number that is missing is a message
-	// that was lost, one that comes twice a publish that was repeated.
+	// that was lost, one that comes twice a publish that was repeated. A StampTracker
+	// looks for both.
 	AttrStamp = "x-connect-stamp"
 	// AttrSource is the attribute of an origin, see Outgoing.
 	AttrSource = "x-connect-source"

@@ -148,6 +148,9 @@ func (p *partition) session() (worked bool, err error) {
 	if p.c.gate.Waiting() != nil { // a Pause that came while there was no session
 		sess.cancel(errPaused)
 	}
+	if p.c.cfg.Stamps != nil {
+		p.c.cfg.Stamps.ready(p.topic, time.Now())
+	}
 	p.report(Ready, nil)
 	p.once.Do(func() { close(p.opened) })
 

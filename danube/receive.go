@@ -83,7 +83,9 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 			p.c.inbox.put(p.c.ctx, p.message(in))
 			return
 		}
-		handler(p.message(in))
+		m := p.message(in)
+		p.handOut(m)
+		handler(m)
 		p.mu.Lock()
 		p.handling = false
 		p.mu.Unlock()
@@ -109,6 +111,7 @@ func (p *partition) deliver(list []*Message) {
 		if closing {
 			return // the next consumer gets them
 		}
+		p.handOut(m)
 		p.c.cfg.Handler(m)
 		p.mu.Lock()
 		p.handling = false

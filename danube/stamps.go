@@ -1,0 +1,154 @@
+package danube
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// StampTracker checks the stamps (AttrStamp) of one subscription's messages: numbers
+// that are missing are messages that were lost, whatever the offsets say. They say
+// nothing of what a broker loses when it is killed, and of what it hides after it has
+// begun to number anew. The zero value is ready for use.
+//
+// A tracker is given to the consumers of one subscription (ConsumerConfig.Stamps), one
+// after the other or while one takes over from another, and remembers what each of them
+// handed out: so it sees what was lost between two of them as well. It is not kept over
+// a restart of the process: then what came first of each producer is taken as the start.
+//
+// Of a producer that was opened after the subscription's first session, the numbers from
+// 1 on are expected, so that the loss of its first messages shows, too. That compares
+// the producer's clock with the consumer's: where they differ, messages from before the
+// subscription may be reported, or the loss of a producer's first ones may not.
+//
+// It is safe for concurrent use.
+type StampTracker struct {
+	mu    sync.Mutex
+	since map[string]int64 // by topic on the wire: producers opened later are known from their first number on, in Unix seconds
+	lines map[stampLine]*stampNumbers
+	tick  uint64
+}
+
+// stampLine is where numbers are contiguous.
+type stampLine struct{ topic, producer, epoch string }
+
+type stampNumbers struct {
+	gaps
+	used uint64 // when it was last, in ticks
+}
+
+// maxStampLines bounds the memory: of more producers and epochs, those are forgotten
+// whose last message is the longest ago.
+const maxStampLines = 1024
+
+// ready notes that a subscription has a session on a topic.
+func (t *StampTracker) ready(topic string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since == nil {
+		t.since, t.lines = map[string]int64{}, map[stampLine]*stampNumbers{}
+	}
+	if _, known := t.since[topic]; !known {
+		t.since[topic] = now.Unix()
+	}
+}
+
+// handedOut notes that the application gets a message with a stamp, and returns what
+// that shows. A text that is no stamp shows nothing.
+func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []Anomaly) {
+	line, opened, number, ok := parseStamp(topic, stamp)
+	if !ok {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.lines[line]
+	if n == nil {
+		n = &stampNumbers{}
+		if since, known := t.since[topic]; known && opened > since {
+			n.known, n.next = true, min(number, 1)
+		}
+		t.makeRoom(now)
+		t.lines[line] = n
+	}
+	t.tick++
+	n.used = t.tick
+	tell := func(kind AnomalyKind, from, to uint64) {
+		found = append(found, Anomaly{Kind: kind, Producer: line.producer, Epoch: line.epoch, From: from, To: to})
+	}
+	old := n.known && number < n.next && number >= n.floor
+	switch filled := n.got(number); {
+	case filled:
+		tell(StampGapFilled, number, number)
+	case old:
+		tell(StampRepeated, number, number)
+	}
+	for _, h := range n.report() {
+		tell(StampGap, h.from, h.to)
+	}
+	return found
+}
+
+// makeRoom forgets the line that was used the longest ago when there are too many. If it
+// comes again, its numbers begin where it does then.
+func (t *StampTracker) makeRoom(now time.Time) {
+	if len(t.lines) < maxStampLines {
+		return
+	}
+	var oldest stampLine
+	least := t.tick + 1
+	for line, n := range t.lines {
+		if n.used < least {
+			oldest, least = line, n.used
+		}
+	}
+	delete(t.lines, oldest)
+	t.since[oldest.topic] = now.Unix()
+}
+
+// parseStamp takes a stamp apart: producer/epoch/number, the epoch beginning with the
+// second at which the producer was opened. The number is below 2^32.
+func parseStamp(topic, stamp string) (line stampLine, opened int64, number uint64, ok bool) {
+	rest, digits, ok := cutLast(stamp)
+	if !ok {
+		return line, 0, 0, false
+	}
+	producer, epoch, ok := cutLast(rest)
+	if !ok || producer == "" {
+		return line, 0, 0, false
+	}
+	number, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return line, 0, 0, false
+	}
+	seconds, _, _ := strings.Cut(epoch, "-")
+	if opened, err = strconv.ParseInt(seconds, 10, 64); err != nil {
+		return line, 0, 0, false
+	}
+	return stampLine{topic, producer, epoch}, opened, number, true
+}
+
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// handOut shows the tracker a message that the application gets now, and tells what that
+// shows.
+func (p *partition) handOut(m *Message) {
+	t := p.c.cfg.Stamps
+	if t == nil {
+		return
+	}
+	stamp, ok := m.Attributes[AttrStamp]
+	if !ok {
+		return
+	}
+	for _, a := range t.handedOut(p.topic, stamp, time.Now()) {
+		p.anomaly(a)
+	}
+}
