@@ -8,7 +8,6 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/lanes"
 	"github.com/danube-messaging/danube-connect-go/internal/ops"
-	"github.com/danube-messaging/danube-connect-go/internal/retry"
 )
 
 const (
@@ -19,26 +18,6 @@ const (
 	// laneBytes bounds what one partition holds in hand.
 	laneBytes = 64 << 20
 )
-
-// delivery is one record from its receipt to its end, which is exactly one of: its
-// ack, or being left in its lane when the run ends, so that the broker delivers it
-// again.
-type delivery struct {
-	rec      SinkRecord
-	msg      *danube.Message
-	received time.Time
-	started  time.Time // of the first attempt
-	attempts int
-	tries    int            // attempts since its time began
-	holds    int64          // how many there had been then
-	wait     *retry.Backoff // made when the first attempt has failed
-
-	firstFailed time.Time
-	givenUp     error          // why, when the record waits for its dead letter to be stored
-	filed       bool           // it is in the file of dead letters
-	onItsWay    <-chan error   // the answer for its dead letter, once that is published
-	storing     *retry.Backoff // made when that could not be stored
-}
 
 // sinkLane processes the records of one partition in order.
 type sinkLane struct {
@@ -83,11 +62,8 @@ func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
 
 // receive takes a message in, waiting for room where the lane holds too many bytes.
 func (l *sinkLane) receive(m *danube.Message) {
-	d := &delivery{msg: m, received: time.Now(), holds: l.route.holds.Load()}
-	d.rec.init(m, 0)
-	l.route.metrics.Inflight.Inc()
-	if !l.Push(l.key(m), d) {
-		l.route.metrics.Inflight.Dec() // the run ends, and the broker keeps it
+	if d := l.route.receive(m); !l.Push(l.key(m), d) {
+		d.end(l.route, handedBack) // the run ends, and the broker keeps it
 	}
 }
 
@@ -124,9 +100,10 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 	} else {
 		out[0] = sw.processOne(ds[0])
 	}
-	for i := range ds {
-		if !out[i].Again && !out[i].Aside {
-			l.route.metrics.Inflight.Dec()
+	for i, d := range ds {
+		if !out[i].Again && !out[i].Aside && !d.over() {
+			l.route.rt.fail(Fatalf("record %v leaves its lane without an end: please report this fault of the SDK", &d.rec))
+			out[i] = again(0)
 		}
 	}
 }
@@ -147,12 +124,6 @@ func (l *sinkLane) worker() *sinkWorker {
 func (w *sinkWorker) end() {
 	w.attempt.end()
 	w.call.Close()
-}
-
-// remove ends a delivery that was aside.
-func (l *sinkLane) remove(d *delivery) {
-	l.Remove(d)
-	l.route.metrics.Inflight.Dec()
 }
 
 // leave makes the lane end with these records in it: they are handed back.

@@ -87,8 +87,8 @@ func (p *prober) verdict(w *sinkWorker, s *suspect, err error) {
 	defer r.trial.mu.Unlock()
 	if err == nil {
 		r.acquit()
-		w.settle(s.d, 0)
-		s.lane.remove(s.d)
+		s.d.end(r, acked)
+		s.lane.Remove(s.d)
 		return
 	}
 	s.d.note(r, err)
@@ -165,8 +165,8 @@ func (p *prober) search(l *sinkLane, limit time.Time, convict bool) (found bool)
 		}
 		err := w.try(d, time.Now())
 		if err == nil {
-			w.settle(d, 0)
-			l.remove(d)
+			d.end(p.route, acked)
+			l.Remove(d)
 			found = true
 			break
 		}

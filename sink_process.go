@@ -32,8 +32,7 @@ func (w *sinkWorker) processOne(d *delivery) lanes.Outcome {
 	if err := w.try(d, start); err != nil {
 		return w.failed(d, err, false)
 	}
-	w.succeed(d, time.Since(start))
-	return lanes.Outcome{}
+	return w.succeed(d, time.Since(start))
 }
 
 // try makes one call into the connector for one record, as a batch of its own where
@@ -65,18 +64,14 @@ func (d *delivery) begin(now time.Time, holds int64) {
 	d.attempts++
 }
 
-// settle ends a delivery that the connector has written.
-func (w *sinkWorker) settle(d *delivery, took time.Duration) {
+// succeed ends a delivery that the connector has written.
+func (w *sinkWorker) succeed(d *delivery, took time.Duration) lanes.Outcome {
 	r := w.lane.route
 	r.metrics.Took(took)
-	r.metrics.Processed.Inc()
-	r.ack(d.msg)
-}
-
-func (w *sinkWorker) succeed(d *delivery, took time.Duration) {
-	w.settle(d, took)
-	w.lane.route.worked.Store(time.Now().Add(-took).UnixNano())
-	w.lane.route.refute()
+	out := d.end(r, acked)
+	r.worked.Store(time.Now().Add(-took).UnixNano())
+	r.refute()
+	return out
 }
 
 // attrs are what a log line says of a record that failed.
@@ -173,9 +168,7 @@ func (w *sinkWorker) byPolicy(d *delivery, err error, attrs []any) lanes.Outcome
 	switch r.opts.onError {
 	case OnErrorSkip:
 		r.rt.log.Error("a record is given up, as on_error says", attrs...)
-		r.metrics.Skipped.Inc()
-		r.ack(d.msg)
-		return lanes.Outcome{}
+		return d.end(r, skipped)
 	case OnErrorDeadLetter:
 		return w.deadLetter(d, err, attrs)
 	}
@@ -194,9 +187,7 @@ func (w *sinkWorker) deadLetter(d *delivery, cause error, attrs []any) lanes.Out
 	switch {
 	case err == nil:
 		r.rt.log.Error("a record is among the dead letters, as on_error says", attrs...)
-		r.metrics.DeadLettered.Inc()
-		r.ack(d.msg)
-		return lanes.Outcome{}
+		return d.end(r, deadLettered)
 	case r.rt.work.Err() != nil:
 		w.lane.Stop()
 		return again(0)

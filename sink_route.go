@@ -27,9 +27,11 @@ type sinkRoute struct {
 	dead    *deadTopic    // nil without one
 
 	consumer Consumer      // set before ready is closed
+	settler  settler       // with it
 	ready    chan struct{} // closed when the consumer is open, or never will be
 
 	stopping atomic.Bool
+	ends     [endings]atomic.Int64
 	holds    atomic.Int64 // that have ended
 	worked   atomic.Int64 // when a call that wrote something began last, in Unix nanoseconds
 
@@ -92,7 +94,7 @@ func (r *sinkRoute) open(ctx context.Context) error {
 		close(r.ready)
 		return opened("subscription "+r.cfg.Subscription, r.cfg.Topic, err)
 	}
-	r.consumer = c
+	r.consumer, r.settler = c, r.rt.newSettler(c)
 	close(r.ready)
 	r.setStreams() // a hold may have begun before
 	r.watch()
@@ -111,7 +113,6 @@ func (r *sinkRoute) deliver(m *danube.Message) {
 	if r.stopping.Load() || r.rt.stop.Err() != nil {
 		return // never acknowledged: the broker delivers it again
 	}
-	r.metrics.Received.Inc()
 	r.lane(m.Partition).receive(m)
 }
 
@@ -153,13 +154,10 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 	}()
 	// After the deadline the connector's context has ended, and it gets a moment to
 	// notice; one that does not is left behind.
-	if r.rt.await(ctx, noticeTime, idle) {
-		for _, l := range lanes {
-			r.metrics.Inflight.Sub(float64(l.Len())) // handed back
-		}
-	} else {
+	if !r.rt.await(ctx, noticeTime, idle) {
 		r.rt.log.Error("a call into the connector has not returned and is left behind", "topic", r.cfg.Topic)
 	}
+	r.handBack(lanes)
 	<-r.ready
 	if r.consumer == nil {
 		return nil
@@ -177,6 +175,21 @@ func (r *sinkRoute) drain(ctx context.Context) error {
 		err = fmt.Errorf("some acks of %s were not answered, so that records may come again: %w", r.cfg.Topic, err)
 	}
 	return err
+}
+
+// handBack ends the deliveries that a stop has left in the lanes.
+func (r *sinkRoute) handBack(lanes []*sinkLane) {
+	if s := r.accused(); s != nil {
+		s.d.end(r, handedBack)
+	}
+	for _, l := range lanes {
+		for _, d := range l.Left() {
+			if !d.over() {
+				d.end(r, handedBack)
+			}
+		}
+	}
+	r.rt.log.Info("deliveries", append([]any{"topic", r.cfg.Topic}, r.account()...)...)
 }
 
 // stopLanes keeps all lanes from starting anything more.
@@ -207,14 +220,6 @@ func (r *sinkRoute) inHand() int {
 		n += l.Len()
 	}
 	return n
-}
-
-// ack ends a delivery well.
-func (r *sinkRoute) ack(m *danube.Message) {
-	if err := r.consumer.Ack(m); err != nil {
-		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.
-		r.rt.log.Warn("a processed record could not be acknowledged", "topic", m.WireTopic, "offset", m.Offset, "error", err)
-	}
 }
 
 // anomaly counts what the broker has lost, and stops for it where it is told to,

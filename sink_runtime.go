@@ -21,6 +21,8 @@ type SinkRuntime struct {
 	batch BatchSinkConnector // set when the connector takes batches
 	dead  deadLetters
 
+	newSettler func(Consumer) settler // tests put another one between
+
 	routing sync.Mutex // for routes to be added, and for paused
 	routes  []*sinkRoute
 	paused  bool
@@ -36,7 +38,7 @@ func NewSinkRuntime(c SinkConnector, opts ...Option) (*SinkRuntime, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &SinkRuntime{core: k, sink: c}
+	rt := &SinkRuntime{core: k, sink: c, newSettler: newAckSettler}
 	if a, ok := c.(*batchSink); ok {
 		rt.batch = a.BatchSinkConnector
 	}

@@ -73,3 +73,13 @@ func (l *Lane[T]) Oldest() (at time.Time, ok bool) {
 	}
 	return at, ok
 }
+
+// Left returns the items that are in queues or in work, after Stop; not those aside.
+func (l *Lane[T]) Left() (items []T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, q := range l.queues {
+		items = append(append(items, q.back...), q.items...)
+	}
+	return items
+}

@@ -286,3 +286,37 @@ func TestRandomWork(t *testing.T) {
 		})
 	}
 }
+
+func TestLeftIsWhatAStopLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		l := newLane(t, Config[item]{Workers: 1}, func(it item) Outcome {
+			switch {
+			case it.key == "aside":
+				return Outcome{Aside: true}
+			case it.key == "retry":
+				return Outcome{Again: true, After: time.Hour}
+			}
+			<-hang
+			return Outcome{}
+		})
+		for n, key := range []string{"aside", "retry", "hangs", "hangs", "waits"} {
+			l.Push(key, item{key: key, n: n})
+		}
+		synctest.Wait()
+		l.Stop()
+		var left []int
+		for _, it := range l.Left() {
+			left = append(left, it.n)
+		}
+		slices.Sort(left)
+		if want := []int{1, 2, 3, 4}; !slices.Equal(left, want) {
+			t.Errorf("left: %v, want %v", left, want)
+		}
+		close(hang)
+		l.Wait()
+		if n := len(l.Left()); n != 3 {
+			t.Errorf("%d are left after the batch in work, want 3", n)
+		}
+	})
+}
