@@ -115,14 +115,16 @@ type Config struct {
 	// ack_timeout_ms in [processing], ACK_TIMEOUT_MS. Default: 30 s, as the broker's.
 	AckTimeout time.Duration
 
-	// DeadLetterTopic is a Danube topic for what a sink cannot process. With on_error =
-	// "dead_letter" and neither topic nor file given, it is
-	// /<namespace>/dlq_<subscription>_<topic>. A topic that nobody has read yet keeps
+	// DeadLetterTopic is a Danube topic for what a sink cannot process or a source cannot
+	// publish. With on_error = "dead_letter" and neither topic nor file given, it is
+	// /<namespace>/dlq_<subscription>_<topic>, with the connector's name for a source in
+	// place of the subscription. A topic that nobody has read yet keeps
 	// only its newest 256 messages, so the file is the safer place.
 	// dead_letter_topic, DEAD_LETTER_TOPIC. Default: none.
 	DeadLetterTopic string
 	// DeadLetterFile is a local file for the same, one line of JSON for each record,
-	// on disk before the record is acknowledged.
+	// on disk before the record is acknowledged or committed. It takes what is too large
+	// for any topic.
 	// dead_letter_file, DEAD_LETTER_FILE. Default: none.
 	DeadLetterFile string
 

@@ -81,8 +81,7 @@ const (
 	// OnErrorSkip logs and counts the record, and goes on without it.
 	OnErrorSkip ErrorPolicy = "skip"
 	// OnErrorDeadLetter keeps the record with the reason in a topic, a file or both,
-	// and goes on without it once it is there. For sinks; a source has nobody who would
-	// deliver the record again if that failed, so it stops there.
+	// and goes on without it once it is there.
 	OnErrorDeadLetter ErrorPolicy = "dead_letter"
 )
 

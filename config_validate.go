@@ -67,9 +67,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		if c.DeadLetterTopic == c.SourceTopic {
 			v.add("dead_letter_topic", c.DeadLetterTopic, "expected another topic than source_topic: dead letters would come back for ever")
 		}
-	}
-	if role == RoleSource && c.onError() == OnErrorDeadLetter {
-		v.add("on_error", string(or(c.OnError, OnErrorAuto)), "expected stop or skip for a source: dead letters are for sinks; remove dead_letter_topic and dead_letter_file too")
+		if role == RoleSource && c.DeadLetterTopic == c.DestinationTopic {
+			v.add("dead_letter_topic", c.DeadLetterTopic, "expected another topic than destination_topic")
+		}
 	}
 	if n := c.MaxRetries; n != nil && (*n < 0 || *n > 100) {
 		v.add("max_retries", strconv.Itoa(*n), "expected 0 to 100; leave it out to let the time budget alone decide")

@@ -86,7 +86,7 @@ type StreamConnector interface {
 // go on after a restart, which messages to delete upstream.
 type Committer interface {
 	// Commit is told the offsets of records that the broker has acknowledged, or that
-	// on_error = "skip" gave up: those of one source partition in the order of
+	// on_error gave up: those of one source partition in the order of
 	// emission and without a gap. An offset that several records share comes once, when
 	// the last of them is there; a record without one holds up what was emitted after it.
 	// It is called between two calls of Poll; with a [StreamConnector] concurrently with

@@ -17,8 +17,10 @@ type Emitter struct {
 // whoever sent it can wait for that. The error has ErrNotEmitted in its chain when
 // the record will not be published: ctx ended before it was accepted, or the runtime
 // is at its end; ErrOutcomeUnknown when ctx ended later, and then the record is still
-// published. A record that can never be published comes back as invalid data, with
-// on_error = "skip" alone: else the runtime stops.
+// published. A record that can never be published comes back as invalid data once
+// on_error = "skip" or "dead_letter" has dealt with it: what it came from can be
+// acknowledged then. With ErrStoppedByPolicy in the chain it cannot: on_error = "stop"
+// ends the runtime, and nobody has the record.
 func (e *Emitter) Emit(ctx context.Context, r *SourceRecord) (Receipt, error) {
 	type result struct {
 		r   Receipt

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,7 +76,7 @@ func (rt *SinkRuntime) openDeadLetters(ctx context.Context, routes []*sinkRoute)
 	var wg sync.WaitGroup
 	for _, d := range rt.dead.topics {
 		wg.Go(func() {
-			if err := d.open(ctx, rt); err != nil {
+			if err := d.open(ctx, rt.core); err != nil {
 				fail(err)
 			}
 		})
@@ -93,7 +92,7 @@ func isPartOf(topic, of string) bool {
 }
 
 // open creates the topic and a subscription on it.
-func (d *deadTopic) open(ctx context.Context, rt *SinkRuntime) error {
+func (d *deadTopic) open(ctx context.Context, rt *core) error {
 	name := rt.cfg.ConnectorName + "-dead-letters"
 	p, err := rt.client.NewProducer(ctx, danube.ProducerConfig{Topic: d.name, Name: name, OnSession: rt.onSession("dead letters", d.name)})
 	if err != nil {
@@ -113,14 +112,8 @@ func (d *deadTopic) open(ctx context.Context, rt *SinkRuntime) error {
 // publish hands one record to the producer, which tries until the broker has it. The
 // channel gets the answer.
 func (d *deadTopic) publish(ctx context.Context, l *deadletter.Letter) (<-chan error, error) {
-	attributes := maps.Clone(l.Message.Attributes)
-	if attributes == nil {
-		attributes = make(map[string]string)
-	}
-	maps.Copy(attributes, l.Headers())
 	done := make(chan error, 1)
-	out := &danube.Outgoing{Payload: l.Message.Payload, Attributes: attributes, Key: l.Message.Key, Schema: l.Message.Schema}
-	err := d.producer.SendAsync(ctx, out, func(_ danube.Receipt, err error) { done <- err })
+	err := d.producer.SendAsync(ctx, l.Outgoing(), func(_ danube.Receipt, err error) { done <- err })
 	return done, err
 }
 

@@ -240,6 +240,8 @@ func TestEmitBadRecords(t *testing.T) {
 					}
 					if _, err := e.Emit(ctx, NewRecord("", make([]byte, 5<<20))); !IsInvalidData(err) || !errors.Is(err, danube.ErrTooLarge) {
 						t.Errorf("oversized: %v", err)
+					} else if errors.Is(err, ErrStoppedByPolicy) != (policy == OnErrorStop) {
+						t.Errorf("with %s: %v", policy, err)
 					}
 					if policy == OnErrorStop {
 						<-ctx.Done()

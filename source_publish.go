@@ -18,6 +18,7 @@ type flight struct {
 	rec     *SourceRecord
 	topic   *sourceTopic
 	out     danube.Outgoing
+	origin  string // x-connect-source, empty without an offset
 	started time.Time
 	receipt func(Receipt, error) // of EmitAsync, else nil
 }
@@ -50,45 +51,61 @@ func (rt *SourceRuntime) publishAll(records []*SourceRecord) bool {
 // emit accepts one record. An error means that it was not accepted: ErrNotEmitted
 // in its chain when ctx ended first, else the run cannot go on.
 func (rt *SourceRuntime) emit(ctx context.Context, r *SourceRecord, receipt func(Receipt, error)) error {
+	if rt.dead != nil && !r.IsProgress() {
+		if err := rt.dead.waitForRoom(ctx); err != nil {
+			return err
+		}
+	}
 	f := &flight{Flight: commit.Flight[Offset]{Offset: r.Offset}, rt: rt, rec: r, started: time.Now(), receipt: receipt}
 	rt.commits.Add(r.Offset.Partition, &f.Flight)
 	if r.IsProgress() {
 		f.end(Receipt{}, nil)
 		return nil
 	}
+	index := 0
+	if !r.Offset.IsZero() && (rt.cfg.Stamps || rt.dead != nil) {
+		index = rt.origins.next(r.Offset)
+		f.origin = originName(rt.cfg.ConnectorName, r.Offset, index)
+	}
+	err := f.accept(ctx)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, danube.ErrNotSent) {
+		err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
+	}
+	if f.origin != "" {
+		rt.origins.back(r.Offset, index)
+	}
+	rt.commits.Drop(r.Offset.Partition, &f.Flight)
+	return err
+}
+
+// accept hands the record to its topic's producer, or ends it where it is bad.
+func (f *flight) accept(ctx context.Context) error {
+	rt, r := f.rt, f.rec
 	topic, bad, err := rt.topicFor(ctx, r)
 	if err != nil {
-		rt.commits.Drop(r.Offset.Partition, &f.Flight)
 		return err
 	}
 	f.topic = topic
 	if bad != nil {
-		f.refused(Receipt{Topic: r.Topic}, bad)
+		f.refused(Receipt{Topic: r.Topic}, "topic", bad)
 		return nil
 	}
 	topic.metrics.Received.Inc()
 	topic.metrics.Inflight.Inc()
 	f.out = danube.Outgoing{Payload: r.Payload, Attributes: r.Attributes, Key: r.Key, PublishTime: r.PublishTime}
-	index := 0
-	if rt.cfg.Stamps && !r.Offset.IsZero() {
-		index = rt.origins.next(r.Offset)
-		f.out.Origin = originName(rt.cfg.ConnectorName, r.Offset, index)
+	if rt.cfg.Stamps {
+		f.out.Origin = f.origin
 	}
 	err = topic.limit(ctx)
 	if err == nil {
 		err = topic.producer.SendAsync(ctx, &f.out, f.published)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		topic.metrics.Inflight.Dec()
 	}
-	topic.metrics.Inflight.Dec()
-	if errors.Is(err, danube.ErrNotSent) {
-		err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
-	}
-	if f.out.Origin != "" {
-		rt.origins.back(r.Offset, index)
-	}
-	rt.commits.Drop(r.Offset.Partition, &f.Flight)
 	return err
 }
 
@@ -121,24 +138,32 @@ func (f *flight) published(r Receipt, err error) {
 		m.Processed.Inc()
 		f.end(r, nil)
 	case errors.Is(err, danube.ErrBadMessage), errors.Is(err, danube.ErrTooLarge), errors.Is(err, danube.ErrSchema):
-		f.refused(r, InvalidData(err))
+		f.refused(r, "publish", InvalidData(err))
 	default:
 		f.lost(r, err)
 	}
 }
 
-// refused ends a record that will never be published, by the policy on_error.
-func (f *flight) refused(r Receipt, err error) {
+// refused ends a record that will never be published, by the policy on_error. stage is
+// what it failed in.
+func (f *flight) refused(r Receipt, stage string, err error) {
 	rt := f.rt
 	f.topic.metrics.Failed(metrics.ErrInvalid)
-	if rt.cfg.onError() == OnErrorSkip {
+	switch rt.cfg.onError() {
+	case OnErrorSkip:
 		rt.log.Error("a record is given up, as on_error says", "record", f.rec, "error", oneLine(err))
 		f.topic.metrics.Skipped.Inc()
 		f.end(r, err)
 		return
+	case OnErrorDeadLetter:
+		if !rt.dead.add(&burial{f: f, receipt: r, cause: err, letter: f.letter(r, stage, err)}) {
+			f.giveUp(r, err)
+		}
+		return
 	}
 	rt.log.Error("a record cannot be published, stopping, as on_error says", "record", f.rec, "error", oneLine(err))
-	rt.fail(fmt.Errorf("%w: %v: %w", ErrStoppedByPolicy, f.rec, err))
+	err = fmt.Errorf("%w: %v: %w", ErrStoppedByPolicy, f.rec, err)
+	rt.fail(err)
 	f.giveUp(r, err)
 }
 

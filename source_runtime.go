@@ -27,6 +27,7 @@ type SourceRuntime struct {
 
 	declared bool // records for topics that are not in topics are bad
 	topics   sourceTopics
+	dead     *sourceDead // nil unless on_error is dead_letter
 
 	loop    sync.WaitGroup // the goroutines that call the connector
 	gate    gate.Gate      // shut while the source is paused
@@ -114,6 +115,12 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 		}
 		configs = own
 	}
+	if len(configs) == 0 {
+		return InvalidConfigf("ProducerConfigs returned no topic")
+	}
+	if err := rt.openDead(ctx, configs); err != nil {
+		return err
+	}
 	if err := rt.openTopics(ctx, configs); err != nil {
 		return err
 	}
@@ -138,6 +145,7 @@ func (rt *SourceRuntime) drain(ctx context.Context) error {
 		rt.log.Error("a call into the connector has not returned and is left behind", "call", rt.underWay())
 	}
 	rt.closeTopics(ctx)
+	rt.closeDead(ctx)
 	if rt.underWay() == "" { // or Commit would run beside Poll, or beside itself
 		rt.lastCommits(ctx)
 	}

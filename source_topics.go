@@ -33,9 +33,6 @@ var errStoppedSource = fmt.Errorf("%w: the runtime has stopped", ErrNotEmitted)
 
 // openTopics opens what is known at the start.
 func (rt *SourceRuntime) openTopics(ctx context.Context, configs []ProducerConfig) error {
-	if len(configs) == 0 {
-		return InvalidConfigf("ProducerConfigs returned no topic")
-	}
 	topics := make([]*sourceTopic, len(configs))
 	seen := make(map[string]bool)
 	for _, c := range configs {

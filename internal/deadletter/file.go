@@ -117,7 +117,7 @@ func (f *File) append(data []byte) error {
 
 func (l *Letter) line() line {
 	m := l.Message
-	out := line{Headers: l.Headers(), Attributes: m.Attributes}
+	out := line{Headers: l.Headers(), Attributes: l.Attributes()}
 	if utf8.ValidString(m.Key) {
 		out.Key = m.Key
 	} else {

@@ -3,9 +3,13 @@
 package deadletter
 
 import (
+	"encoding/base64"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
@@ -14,7 +18,8 @@ import (
 type Letter struct {
 	Message      *danube.Message
 	Connector    string
-	Subscription string
+	Subscription string // of a sink; a source has none, nor has its message a place in a topic
+	Origin       string // of a source's record: x-connect-source, empty for none
 	Stage        string // what failed, such as "process"
 	Class        string // of the error
 	Reason       string
@@ -44,6 +49,11 @@ const (
 	HeaderPublishTime  = "x-connect-original-publish-time"
 	HeaderFirstFailure = "x-connect-first-failure"
 	HeaderLastFailure  = "x-connect-last-failure"
+
+	// What is no text, and so neither a routing key nor an attribute, is here: the key in
+	// base64, and name:value, both in base64, with commas between.
+	HeaderKey        = "x-connect-original-key-base64"
+	HeaderAttributes = "x-connect-original-attributes-base64"
 )
 
 // maxReason bounds the text of an error: a dead letter must not be too large
@@ -59,25 +69,69 @@ func (l *Letter) Headers() map[string]string {
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + "..."
 	}
-	return map[string]string{
-		HeaderTopic:        m.WireTopic,
-		HeaderSubscription: l.Subscription,
-		HeaderOffset:       strconv.FormatUint(m.Offset, 10),
-		HeaderProducerID:   strconv.FormatUint(m.ProducerID, 10),
-		HeaderBrokerAddr:   m.BrokerAddr,
+	h := map[string]string{
+		HeaderTopic:        strings.ToValidUTF8(m.WireTopic, "\uFFFD"),
 		HeaderPolicy:       "dead_letter",
 		HeaderAttempts:     strconv.Itoa(l.Attempts),
 		HeaderReason:       reason,
 		HeaderConnector:    l.Connector,
 		HeaderStage:        l.Stage,
 		HeaderClass:        l.Class,
-		HeaderPartition:    strconv.Itoa(int(m.Partition)),
-		HeaderProducerName: m.ProducerName,
-		HeaderRequestID:    strconv.FormatUint(m.RequestID, 10),
 		HeaderPublishTime:  stamp(m.PublishTime),
 		HeaderFirstFailure: stamp(l.FirstFailure),
 		HeaderLastFailure:  stamp(l.LastFailure),
 	}
+	if l.Subscription != "" {
+		h[HeaderSubscription] = l.Subscription
+		h[HeaderOffset] = strconv.FormatUint(m.Offset, 10)
+		h[HeaderProducerID] = strconv.FormatUint(m.ProducerID, 10)
+		h[HeaderBrokerAddr] = m.BrokerAddr
+		h[HeaderPartition] = strconv.Itoa(int(m.Partition))
+		h[HeaderProducerName] = m.ProducerName
+		h[HeaderRequestID] = strconv.FormatUint(m.RequestID, 10)
+	}
+	if l.Origin != "" {
+		h[danube.AttrSource] = l.Origin
+	}
+	if !utf8.ValidString(m.Key) {
+		h[HeaderKey] = base64.StdEncoding.EncodeToString([]byte(m.Key))
+	}
+	var odd []string
+	for k, v := range m.Attributes {
+		if !isText(k, v) {
+			odd = append(odd, base64.StdEncoding.EncodeToString([]byte(k))+":"+base64.StdEncoding.EncodeToString([]byte(v)))
+		}
+	}
+	if len(odd) > 0 {
+		slices.Sort(odd)
+		h[HeaderAttributes] = strings.Join(odd, ",")
+	}
+	return h
 }
+
+// Attributes are the record's own that are text.
+func (l *Letter) Attributes() map[string]string {
+	own := make(map[string]string, len(l.Message.Attributes)+24)
+	for k, v := range l.Message.Attributes {
+		if isText(k, v) {
+			own[k] = v
+		}
+	}
+	return own
+}
+
+// Outgoing is the letter as a message of a topic, its headers beside the record's own
+// attributes.
+func (l *Letter) Outgoing() *danube.Outgoing {
+	m := l.Message
+	out := &danube.Outgoing{Payload: m.Payload, Attributes: l.Attributes(), Schema: m.Schema, Origin: l.Origin}
+	maps.Copy(out.Attributes, l.Headers())
+	if utf8.ValidString(m.Key) {
+		out.Key = m.Key
+	}
+	return out
+}
+
+func isText(k, v string) bool { return utf8.ValidString(k) && utf8.ValidString(v) }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
