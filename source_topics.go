@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -100,9 +101,19 @@ func (rt *SourceRuntime) openTopic(ctx context.Context, c ProducerConfig, t *sou
 	}
 	t.producer, t.metrics = p, rt.metrics.Topic(c.Topic)
 	if n := rt.cfg.RateLimit; n > 0 {
-		t.limiter = rate.NewLimiter(rate.Limit(n), n)
+		t.limiter = newLimiter(n)
 	}
 	return nil
+}
+
+// newLimiter lets n records a second through. What was not used counts for the next
+// 20 ms, which is enough to make up for timers that come late; nothing is saved up
+// before the first record.
+func newLimiter(n int) *rate.Limiter {
+	burst := max(1, n/50)
+	l := rate.NewLimiter(rate.Limit(n), burst)
+	l.AllowN(time.Now(), burst-1)
+	return l
 }
 
 // topicFor finds the topic of a record, opening it where it is new. bad is an error
