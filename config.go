@@ -58,6 +58,11 @@ type Config struct {
 	// messages until they are acknowledged.
 	// reliable_dispatch, RELIABLE_DISPATCH. Default: true.
 	ReliableDispatch bool
+	// UndeclaredTopics is what a source does with a record for a topic that its code did
+	// not declare.
+	// undeclared_topics, UNDECLARED_TOPICS: create, refuse, or auto, which is refuse for
+	// a source that declares topics, else create. Default: auto.
+	UndeclaredTopics TopicPolicy
 
 	// MaxRetries is how often a sink tries a record again, at most 100; 0 is never.
 	// A nil pointer leaves it to the record's time budget alone, which ends retries
@@ -181,6 +186,7 @@ func DefaultConfig() Config {
 		ServiceURL:       "http://localhost:6650",
 		SubscriptionType: SubscriptionExclusive,
 		ReliableDispatch: true,
+		UndeclaredTopics: TopicsAuto,
 		RetryBackoff:     time.Second,
 		MaxBackoff:       30 * time.Second,
 		BatchSize:        1000,

@@ -23,6 +23,7 @@ type configKeys struct {
 	SubscriptionName string `toml:"subscription_name" env:"SUBSCRIPTION_NAME"`
 	SubscriptionType string `toml:"subscription_type" env:"SUBSCRIPTION_TYPE"`
 	ReliableDispatch bool   `toml:"reliable_dispatch" env:"RELIABLE_DISPATCH"`
+	UndeclaredTopics string `toml:"undeclared_topics" env:"UNDECLARED_TOPICS"`
 
 	MaxRetries     *int  `toml:"max_retries" env:"MAX_RETRIES"`
 	RetryBackoffMs int64 `toml:"retry_backoff_ms" env:"RETRY_BACKOFF_MS"`
@@ -91,6 +92,7 @@ func (c Config) keys() configKeys {
 		SubscriptionName: c.SubscriptionName,
 		SubscriptionType: string(c.SubscriptionType),
 		ReliableDispatch: c.ReliableDispatch,
+		UndeclaredTopics: string(or(c.UndeclaredTopics, TopicsAuto)),
 		MaxRetries:       c.MaxRetries,
 		RetryBackoffMs:   c.RetryBackoff.Milliseconds(),
 		MaxBackoffMs:     c.MaxBackoff.Milliseconds(),
@@ -162,6 +164,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	duration(&c.CommitLag, "commit_lag_ms", k.CommitLagMs)
 
 	parsed(&c.SubscriptionType, "subscription_type", k.SubscriptionType, parseSubscriptionType, expectedSubscriptionTypes, report)
+	parsed(&c.UndeclaredTopics, "undeclared_topics", k.UndeclaredTopics, parseTopicPolicy, expectedTopicPolicies, report)
 	parsed(&c.OnError, "on_error", k.OnError, parseErrorPolicy, expectedPolicies, report)
 	parsed(&c.OnGap, "on_gap", k.OnGap, parseGapPolicy, expectedGapPolicies, report)
 	parsed(&c.Ordering, "ordering", k.Ordering, parseOrdering, expectedOrderings, report)

@@ -79,6 +79,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"on_error", "ON_ERROR", "skip", func(c Config) any { return c.OnError }, OnErrorSkip},
 		{"ordering", "ORDERING", "Key", func(c Config) any { return c.Ordering }, OrderKey},
 		{"concurrency", "CONCURRENCY", "7", func(c Config) any { return c.Concurrency }, 7},
+		{"undeclared_topics", "UNDECLARED_TOPICS", "Refuse", func(c Config) any { return c.UndeclaredTopics }, TopicsRefuse},
 		{"on_gap", "ON_GAP", "Stop", func(c Config) any { return c.OnGap }, OnGapStop},
 		{"rate_limit", "RATE_LIMIT", "7", func(c Config) any { return c.RateLimit }, 7},
 		{"ack_timeout_ms", "ACK_TIMEOUT_MS", "60000", func(c Config) any { return c.AckTimeout }, time.Minute},
@@ -111,7 +112,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		}
 		check("environment", "environment variable "+k.variable, LoadOptions{LookupEnv: variables(k.variable + "=" + k.value)})
 		value := k.value
-		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "ordering" || k.key == "on_gap" || k.key == "log_level" {
+		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "ordering" || k.key == "on_gap" || k.key == "undeclared_topics" || k.key == "log_level" {
 			value = `"` + value + `"`
 		}
 		line := k.key + " = " + value + "\n"

@@ -62,6 +62,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if _, ok := parseGapPolicy(string(or(c.OnGap, OnGapReport))); !ok {
 		v.add("on_gap", string(c.OnGap), expectedGapPolicies)
 	}
+	if _, ok := parseTopicPolicy(string(or(c.UndeclaredTopics, TopicsAuto))); !ok {
+		v.add("undeclared_topics", string(c.UndeclaredTopics), expectedTopicPolicies)
+	}
 	if c.DeadLetterTopic != "" {
 		v.topic("dead_letter_topic", c.DeadLetterTopic)
 		if c.DeadLetterTopic == c.SourceTopic {

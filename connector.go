@@ -124,7 +124,8 @@ type ConsumerConfigurer interface {
 }
 
 // ProducerConfigurer is implemented by sources that declare what they publish to,
-// in place of the configuration's topic. Records for other topics are invalid data.
+// in place of the configuration's topic. Records for other topics are invalid data,
+// unless undeclared_topics = "create".
 type ProducerConfigurer interface {
 	// ProducerConfigs is called once, after Initialize. It must name at least one
 	// topic, and none twice. An error ends the runtime.

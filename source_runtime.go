@@ -25,9 +25,9 @@ type SourceRuntime struct {
 	commits *commit.Tracker[Offset]
 	general *metrics.Topic // for what happens to no topic in particular
 
-	declared bool // records for topics that are not in topics are bad
-	topics   sourceTopics
-	dead     *sourceDead // nil unless on_error is dead_letter
+	closed bool // records for topics that are not in topics are bad
+	topics sourceTopics
+	dead   *sourceDead // nil unless on_error is dead_letter
 
 	loop    sync.WaitGroup // the goroutines that call the connector
 	gate    gate.Gate      // shut while the source is paused
@@ -103,8 +103,9 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 		return err
 	}
 	configs := []ProducerConfig{{Topic: rt.cfg.DestinationTopic, NonReliable: !rt.cfg.ReliableDispatch}}
+	declared := false
 	if c, ok := capability[ProducerConfigurer](rt.connector); ok {
-		rt.declared = true
+		declared = true
 		var own []ProducerConfig
 		err := rt.guard("ProducerConfigs", func() (err error) {
 			own, err = c.ProducerConfigs(ctx)
@@ -115,6 +116,7 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 		}
 		configs = own
 	}
+	rt.closed = rt.cfg.refusesTopics(declared)
 	if len(configs) == 0 {
 		return InvalidConfigf("ProducerConfigs returned no topic")
 	}

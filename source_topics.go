@@ -123,12 +123,12 @@ func (rt *SourceRuntime) topicFor(ctx context.Context, r *SourceRecord) (t *sour
 	if name == "" {
 		return rt.noTopic(), InvalidDataf("the record has no topic, and destination_topic is not set"), nil
 	}
-	if rt.declared {
+	if rt.closed {
 		rt.topics.mu.Lock()
 		t = rt.topics.byName[name]
 		rt.topics.mu.Unlock()
 		if t == nil {
-			return rt.noTopic(), InvalidDataf("topic %s is not one that ProducerConfigs declared", name), nil
+			return rt.noTopic(), InvalidDataf("topic %s is not declared, and undeclared_topics is not create", name), nil
 		}
 	} else if t, err = rt.topic(rt.work, ProducerConfig{Topic: name, NonReliable: !rt.cfg.ReliableDispatch}); err != nil {
 		return nil, nil, err

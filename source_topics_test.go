@@ -103,6 +103,33 @@ func TestSourceOpensTopicsAsRecordsName(t *testing.T) {
 	})
 }
 
+func TestSourceUndeclaredTopics(t *testing.T) {
+	for _, tc := range []struct {
+		policy   TopicPolicy
+		declares bool
+		created  bool
+	}{
+		{TopicsAuto, false, true}, {TopicsAuto, true, false}, {"", true, false},
+		{TopicsCreate, false, true}, {TopicsCreate, true, true},
+		{TopicsRefuse, false, false}, {TopicsRefuse, true, false},
+	} {
+		t.Run(fmt.Sprintf("%q, declares %v", tc.policy, tc.declares), func(t *testing.T) {
+			onFake(t, func(t *testing.T, l *lab) {
+				topic := l.topic("t", 0)
+				var source SourceConnector = between(FromString("/default/other", "bad"))
+				if tc.declares {
+					source = declaring{source.(*committing), topics(topic)}
+				}
+				r := l.source(source, func(c *Config) { c.UndeclaredTopics, c.OnError = tc.policy, OnErrorSkip })
+				l.must(r.wait())
+				l.b.CheckPayloads(t, topic, "p1", "p2", "p3", "p4")
+				same(t, "skipped", r.metric("messages_skipped_total") == 0, tc.created)
+				same(t, "in the other topic", len(l.b.Messages("/default/other")) == 1, tc.created)
+			})
+		})
+	}
+}
+
 // A topic's name may come from the data: a bad one is the record's fault, and must
 // not leave a series behind.
 func TestSourceRecordWithAnImpossibleTopicIsBad(t *testing.T) {
