@@ -134,6 +134,15 @@ func (d Dispatch) wire() danubepb.DispatchStrategy {
 	return danubepb.DispatchStrategy_Reliable
 }
 
+// A dead connection must be noticed, and a subscription made anew, well before the
+// broker's ack timeout of 30 s. A subscription that arrives while the dispatcher sends
+// ten unacknowledged messages again, to a stream that it has just lost, blocks the topic
+// for consumers and publishers until its broker restarts (seen on 0.15.1).
+const (
+	keepaliveTime    = 10 * time.Second // the least that gRPC allows
+	keepaliveTimeout = 8 * time.Second
+)
+
 // maxReceive is well above anything a broker delivers: a message over the limit of
 // the client would break the stream at every redelivery.
 const maxReceive = 64 << 20
@@ -157,7 +166,7 @@ func (c *Client) conn(e endpoint) (*grpc.ClientConn, error) {
 		grpc.WithInitialConnWindowSize(8 << 20),
 		// The broker never notices a client that is gone without a word, nor does the
 		// client notice such a broker, unless it asks.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
 			MinConnectTimeout: 5 * time.Second,
