@@ -1,0 +1,125 @@
+package danube_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+)
+
+// operator does what somebody would who reads the client's reports: a topic that the
+// client reports to be stalled, or on which it gets no session, is moved to another
+// broker, and when that does not help its broker is restarted.
+type operator struct {
+	run             *chaosRun
+	tried           map[string]attempt // by topic on the wire
+	moves, restarts int
+}
+
+type attempt struct {
+	at   time.Time
+	step int
+}
+
+const (
+	// sessionless is how long it waits for a session: a broker that was killed is
+	// followed by another one after half a minute.
+	sessionless = 90 * time.Second
+	// helped is how long it gives a remedy.
+	helped = time.Minute
+)
+
+// look looks at all topics and does the next step for those that need one.
+func (o *operator) look(ctx context.Context) {
+	now := time.Now()
+	troubled := o.run.ledger.troubled(now)
+	for wire := range o.tried {
+		if _, still := troubled[wire]; !still {
+			delete(o.tried, wire)
+		}
+	}
+	for wire, why := range troubled {
+		t := o.tried[wire]
+		if now.Sub(t.at) < helped {
+			continue
+		}
+		o.tried[wire] = attempt{now, t.step + 1}
+		if t.step%2 == 0 {
+			o.run.event("the operator moves %s: %s", wire, why)
+			o.moves++
+			o.run.move(wire)
+		} else {
+			o.restart(ctx, wire, why)
+		}
+	}
+}
+
+// restart kills the broker of a topic, which may not listen to anything gentler.
+func (o *operator) restart(ctx context.Context, wire, why string) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	d, err := o.run.admin.DescribeTopic(ctx, wire)
+	brokers, err2 := o.run.admin.Brokers(ctx)
+	if err != nil || err2 != nil {
+		o.run.event("the operator cannot find the broker of %s: %v %v", wire, err, err2)
+		return
+	}
+	for i, n := range o.run.cluster.Nodes {
+		at := slices.IndexFunc(brokers, func(b danube.BrokerInfo) bool {
+			return strings.TrimPrefix(b.Address, "http://") == strings.TrimPrefix(n.URL, "http://")
+		})
+		if at >= 0 && slices.Contains(d.Brokers, brokers[at].ID) {
+			o.run.event("the operator restarts node %d for %s: %s", i, wire, why)
+			o.restarts++
+			o.run.down(i, 0, true)
+			return
+		}
+	}
+	o.run.event("the operator finds no broker of %s among %v: %v", wire, brokers, d.Brokers)
+}
+
+// troubled lists the topics that the client has reported, with the reason.
+func (l *ledger) troubled(now time.Time) map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := map[string]string{}
+	for _, s := range l.subs {
+		switch {
+		case !s.stalled.IsZero():
+			list[s.wire] = s.name + " is stalled"
+		case s.ready.IsZero() && now.Sub(s.lost) > sessionless:
+			list[s.wire] = s.name + " has no session"
+		}
+	}
+	for at, since := range l.unpublished {
+		if now.Sub(since) > sessionless {
+			list[at.wire] = at.producer + " cannot publish"
+		}
+	}
+	return list
+}
+
+// consumerSession notes what a consumer says of its session.
+func (l *ledger) consumerSession(s *ledgerSub, e danube.SessionEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case e.State == danube.Ready:
+		s.ready = time.Now()
+	case !s.ready.IsZero():
+		s.ready, s.lost = time.Time{}, time.Now()
+	}
+}
+
+// producerSession notes since when a producer has had trouble; a publish that goes well
+// ends it.
+func (l *ledger) producerSession(producer string, e danube.SessionEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := stampedBy{wire: e.Topic, producer: producer}
+	if _, known := l.unpublished[at]; !known && e.State == danube.Connecting {
+		l.unpublished[at] = time.Now()
+	}
+}
