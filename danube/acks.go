@@ -143,6 +143,9 @@ func (p *partition) settle(m *Message, to ackState) bool {
 	if !p.tracker.settle(m.Offset, id, to) {
 		return false
 	}
+	if to == nacked {
+		p.handedOff = time.Now()
+	}
 	p.work()
 	return true
 }

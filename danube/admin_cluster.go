@@ -45,6 +45,28 @@ func (a *Admin) Brokers(ctx context.Context) ([]BrokerInfo, error) {
 	return brokers, nil
 }
 
+// MetricsAddresses lists where the brokers serve their metrics, by their own word, for
+// Config.Metrics. A broker knows the address that it is bound to; where that is every
+// address, the host is the one of its clients' port.
+func (a *Admin) MetricsAddresses(ctx context.Context) ([]string, error) {
+	brokers, err := a.Brokers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, b := range brokers {
+		at, err := parseEndpoint(b.MetricsAddress)
+		if err != nil {
+			continue // it serves none
+		}
+		if via, err := parseEndpoint(b.Address); err == nil {
+			at = at.reachable(via)
+		}
+		list = append(list, "http://"+string(at)+"/metrics")
+	}
+	return unique(list), nil
+}
+
 // Namespaces lists the namespaces by name.
 func (a *Admin) Namespaces(ctx context.Context) ([]string, error) {
 	var resp *adminpb.NamespaceListResponse

@@ -184,3 +184,23 @@ func TestAdminWithoutLeaveToList(t *testing.T) {
 		}
 	})
 }
+
+// The brokers' word on their metrics, made reachable.
+func TestAdminMetricsAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := withStubs(t, "a:1")
+		n.at["a:1"].brokers.list = func() ([]*adminpb.BrokerInfo, error) {
+			return []*adminpb.BrokerInfo{
+				{BrokerId: "1", BrokerAddr: "http://b1:6650", MetricsAddr: "0.0.0.0:9040"},
+				{BrokerId: "2", BrokerAddr: "http://b2:6650", MetricsAddr: "10.0.0.2:9040"},
+				{BrokerId: "3", BrokerAddr: "http://b3:6650"},
+				{BrokerId: "4", BrokerAddr: "nonsense", MetricsAddr: "[::1]:9040"},
+			}, nil
+		}
+		got, err := n.administer("http://a:1").MetricsAddresses(t.Context())
+		n.must(err)
+		if want := []string{"http://10.0.0.2:9040/metrics", "http://[::1]:9040/metrics", "http://b1:9040/metrics"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}

@@ -25,13 +25,37 @@ func (p *partition) renumbered(offset uint64) {
 }
 
 func (p *partition) anomaly(a Anomaly) {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	p.tell(a)
+}
+
+// tell tells of an anomaly. With p.telling held.
+func (p *partition) tell(a Anomaly) {
 	a.Topic, a.Partition = p.topic, p.number
-	log := p.c.client.log.Error
-	if a.Kind == GapFilled || a.Kind == StampGapFilled || a.Kind == StampRepeated {
-		log = p.c.client.log.Debug
+	log := p.c.client.log.With("topic", p.topic, "subscription", p.c.cfg.Subscription)
+	switch a.Kind {
+	case GapFilled:
+		log.Debug("danube: "+a.Kind.String(), "from", a.From, "to", a.To)
+	case StampGap:
+		log.Error("danube: "+a.Kind.String(), "producer", a.Producer, "epoch", a.Epoch, "from", a.From, "to", a.To)
+	case StampGapFilled, StampRepeated:
+		log.Debug("danube: "+a.Kind.String(), "producer", a.Producer, "epoch", a.Epoch, "from", a.From, "to", a.To)
+	case Stalled:
+		log.Error("danube: "+a.Kind.String(), "lag", a.Lag)
+	case Resumed:
+		log.Warn("danube: "+a.Kind.String(), "lag", a.Lag)
+	default:
+		log.Error("danube: "+a.Kind.String(), "from", a.From, "to", a.To)
 	}
-	log("danube: "+a.Kind.String(), "topic", p.topic, "subscription", p.c.cfg.Subscription, "producer", a.Producer, "from", a.From, "to", a.To)
 	if p.c.cfg.OnAnomaly != nil {
 		p.c.cfg.OnAnomaly(a)
 	}
+}
+
+// told returns when nobody tells of an anomaly any more. The consumer's context has
+// ended.
+func (p *partition) told() {
+	p.telling.Lock()
+	defer p.telling.Unlock()
 }

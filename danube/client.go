@@ -24,6 +24,7 @@ type Client struct {
 
 	security security
 	schemas  Schemas
+	lookout  *lookout
 
 	mu     sync.Mutex
 	conns  map[endpoint]*grpc.ClientConn
@@ -54,6 +55,7 @@ func open(cfg Config, what string) (*Client, error) {
 		open:  make(map[closer]struct{}),
 	}
 	c.router.client, c.schemas.client = c, c
+	c.lookout = newLookout(c, cfg.Metrics)
 	return c, nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +42,24 @@ type Config struct {
 	BackoffInitial, BackoffMax time.Duration
 	// HealthInterval is the time between two health checks of a session. Default: 5 s.
 	HealthInterval time.Duration
+	// Metrics are where all brokers of the cluster serve their metrics, such as
+	// "http://host:9040/metrics". A broker may stop delivering for ever while the stream
+	// stays open and every health check is good (seen on 0.15.1), and nothing but its
+	// metrics tells that from a topic that is quiet: with them consumers report Stalled.
+	// Admin.MetricsAddresses lists what the brokers say of themselves. Default: none, and
+	// then such a silence is not seen.
+	Metrics []string
+	// MetricsClient fetches them. Default: a client without TLS configuration of its own
+	// that keeps no connection. A request has 5 s in any case.
+	MetricsClient *http.Client
+	// MetricsInterval is the time between two looks at the metrics, spread by a fifth to
+	// either side; one look serves all consumers of the client. Default: 10 s.
+	MetricsInterval time.Duration
+	// StallAfter is how long a broker must have had something to deliver, and must have
+	// delivered nothing, to count as stalled. On other types than Exclusive it is at
+	// least a minute: there an unacknowledged message of another consumer may hold up the
+	// rest until its ack timeout, 30 s unless the subscription has another. Default: 30 s.
+	StallAfter time.Duration
 }
 
 // Timeouts bound single calls; zero means the default.
@@ -64,6 +84,8 @@ func (c Config) withDefaults() (Config, []endpoint, error) {
 	setDefault(&c.BackoffInitial, 100*time.Millisecond)
 	setDefault(&c.BackoffMax, 10*time.Second)
 	setDefault(&c.HealthInterval, 5*time.Second)
+	setDefault(&c.MetricsInterval, 10*time.Second)
+	setDefault(&c.StallAfter, 30*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -80,12 +102,19 @@ func (c Config) withDefaults() (Config, []endpoint, error) {
 		}
 		seeds = append(seeds, e)
 	}
+	c.Metrics = slices.Clone(c.Metrics)
+	for i, m := range c.Metrics {
+		u, err := metricsURL(m)
+		errs = append(errs, err)
+		c.Metrics[i] = u
+	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
 	}{
 		{"Timeouts.Control", c.Timeouts.Control}, {"Timeouts.Send", c.Timeouts.Send}, {"Timeouts.Ack", c.Timeouts.Ack},
 		{"Timeouts.Health", c.Timeouts.Health}, {"BackoffInitial", c.BackoffInitial}, {"HealthInterval", c.HealthInterval},
+		{"MetricsInterval", c.MetricsInterval}, {"StallAfter", c.StallAfter},
 	} {
 		if d.value < 0 {
 			errs = append(errs, invalid("%s is %v; want a positive duration, or 0 for the default", d.name, d.value))

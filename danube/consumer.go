@@ -67,6 +67,7 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 		return nil, err
 	}
 	for _, p := range con.parts {
+		c.lookout.add(p)
 		go p.run()
 	}
 	for _, p := range con.parts {
@@ -221,6 +222,8 @@ func (c *Consumer) Close(ctx context.Context) error {
 		}
 		c.cancel(ErrClosed)
 		for _, p := range c.parts {
+			c.client.lookout.remove(p)
+			p.told()
 			errs = append(errs, p.wait(ctx))
 		}
 		c.client.forget(c)

@@ -81,7 +81,9 @@ type ConsumerConfig struct {
 	// OnAnomaly, if set, hears of losses that the client can see, before the message
 	// that shows them is handed out, from the goroutine that reads the partition's
 	// stream; of those that stamps show from the one that calls Receive, if there is no
-	// Handler. It must not block.
+	// Handler; and of stalls, from the one that reads the brokers' metrics. Of one
+	// partition they come one at a time, and none comes once Close has returned; it must
+	// not block.
 	OnAnomaly func(Anomaly)
 }
 

@@ -17,6 +17,9 @@ type Anomaly struct {
 	From, To uint64
 	// Producer and Epoch are those of the stamps, empty where it is not about stamps.
 	Producer, Epoch string
+	// Lag is how many messages the broker says that it has and does not deliver, for
+	// Stalled; for Resumed, how many it said last, 0 when it does not say so any more.
+	Lag uint64
 }
 
 // AnomalyKind says what happened.
@@ -44,17 +47,36 @@ const (
 	// with its broker, and the broker has delivered it again at another offset, to another
 	// consumer, or after a Nack.
 	StampRepeated
+	// Stalled: the broker has messages for the subscription and delivers none, though the
+	// stream is open and the application has acknowledged or handed back everything that
+	// it got. Only a look at the broker's metrics shows it (Config.Metrics), and it comes
+	// Config.StallAfter after the look that showed it first, once for each stall. On
+	// 0.15.1 a subscription goes silent so for good when its topic has moved and more is
+	// published at once than the broker's cache holds, and when a message has used up its
+	// deliveries; a move to another broker (Admin.UnloadTopic) or a restart ends it. A
+	// session that is lost is not a stall: OnSession tells of that.
+	Stalled
+	// Resumed: a stall that was reported is over. Messages come again, before the first of
+	// which this is told; or, with a Lag of 0, the broker does not say any more that it
+	// has some, as after its restart, and then what it had is lost or yet to come.
+	Resumed
 )
 
 func (k AnomalyKind) String() string {
-	return [...]string{
+	names := [...]string{
 		"messages were not delivered, and are lost to the subscription unless the topic moves to another broker",
 		"messages that were missing have come",
 		"the topic's numbering has started again, as after a restart of its broker; messages below the subscription's old position are lost",
 		"stamped messages were not delivered",
 		"stamped messages that were missing have come",
 		"a stamped message has come again",
-	}[k]
+		"the broker has messages for the subscription and delivers none, until the topic moves to another broker or its own restarts",
+		"the broker's silence is over",
+	}
+	if k < 0 || int(k) >= len(names) {
+		return fmt.Sprintf("anomaly %d", int(k))
+	}
+	return names[k]
 }
 
 func (a Anomaly) String() string {
@@ -69,6 +91,10 @@ func (a Anomaly) String() string {
 		return fmt.Sprintf("%s: numbers %d to %d of %s/%s, reported missing, have come", a.Topic, a.From, a.To, a.Producer, a.Epoch)
 	case StampRepeated:
 		return fmt.Sprintf("%s: number %d of %s/%s has come again", a.Topic, a.From, a.Producer, a.Epoch)
+	case Stalled:
+		return fmt.Sprintf("%s: the broker has %d messages and delivers none", a.Topic, a.Lag)
+	case Resumed:
+		return fmt.Sprintf("%s: the broker's silence is over", a.Topic)
 	}
 	return fmt.Sprintf("%s: the numbering has started again at %d, it was at %d", a.Topic, a.From, a.To)
 }

@@ -45,6 +45,11 @@ type partition struct {
 	last      error         // why the last attempt at a session failed
 	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
 	ackErrors int           // in a row
+	arrivals  uint64        // messages that came, copies as well
+	handedOff time.Time     // when the application last gave one back
+	silence   silence
+
+	telling sync.Mutex // of anomalies; taken before mu
 }
 
 func newPartition(c *Consumer, number int32) *partition {

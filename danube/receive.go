@@ -57,6 +57,8 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
 	handler := p.c.cfg.Handler
 	p.mu.Lock()
+	p.arrivals++
+	resumed, lag := p.silence.broken()
 	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
 		p.ticked = now
 		p.tracker.tick()
@@ -67,6 +69,9 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	p.work()         // a higher offset releases the ack that waited, a copy needs one again
 	p.checkFlushed() // a new epoch leaves no acks to wait for
 	p.mu.Unlock()
+	if resumed {
+		p.anomaly(Anomaly{Kind: Resumed, Lag: lag})
+	}
 	if how == renumber {
 		p.renumbered(offset)
 	}

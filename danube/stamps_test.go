@@ -4,25 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
-
-// anomalies records what OnAnomaly says.
-type anomalies struct {
-	mu   sync.Mutex
-	list []danube.Anomaly
-}
-
-func (r *anomalies) add(a danube.Anomaly) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.list = append(r.list, a)
-}
 
 // of lists those of one kind as "from-to".
 func (r *anomalies) of(kind danube.AnomalyKind) (list []string) {

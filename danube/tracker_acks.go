@@ -23,6 +23,11 @@ func (t *tracker) held(offset uint64) bool {
 	return offset >= t.highest && t.entries[0].offset < offset
 }
 
+// busy reports that the application has messages that it did not settle.
+func (t *tracker) busy() bool {
+	return slices.ContainsFunc(t.entries, func(e entry) bool { return e.state == inWork })
+}
+
 // next returns an ack that may go out now, the lowest. When that one is held, so are
 // all others.
 func (t *tracker) next() (offset uint64, id identity, ok bool) {

@@ -1,0 +1,119 @@
+package danube
+
+import "time"
+
+// silence judges whether a partition to which nothing comes is stalled: whether its
+// broker has something for it that it does not deliver. It is not safe for concurrent
+// use.
+type silence struct {
+	arrivals uint64    // at the last look
+	out      uint64    // of the broker at the last look
+	at       string    // the broker whose word that is
+	session  *session  // at the last look
+	taken    uint64    // of the topic when the silence began
+	stored   uint64    // likewise
+	since    time.Time // when there was first something to deliver; zero: nothing yet
+	lag      uint64    // what the broker said last
+	stalled  bool
+}
+
+// partitionView is what the partition knows of itself at one look.
+type partitionView struct {
+	session  *session // nil between sessions
+	arrivals uint64   // messages that came, copies as well
+	busy     bool     // the application has some of them, or handed one back just now
+	alone    bool     // everything that the subscription is sent comes here
+	patience time.Duration
+}
+
+// look is one look. lag is what the broker has and does not deliver; a stall begins
+// with begins and is over with ends, but that what comes ends it as well is for the
+// caller to see. Without a broker's word m is nil.
+func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptionMetrics) (lag uint64, begins, ends bool) {
+	quiet := v.arrivals == s.arrivals && !v.busy
+	s.arrivals = v.arrivals
+	if v.session != s.session {
+		s.session, s.since = v.session, time.Time{}
+	}
+	if m == nil || v.session == nil {
+		if !quiet {
+			s.since, s.at = time.Time{}, "" // what was published before is no evidence any more
+		}
+		return 0, false, false
+	}
+	restarted := m.taken < s.taken || m.stored < s.stored
+	if !quiet || restarted || at != s.at || !v.alone && m.out != s.out {
+		again := quiet && restarted && at == s.at
+		s.at, s.out, s.taken, s.stored, s.since = at, m.out, m.taken, m.stored, time.Time{}
+		if !quiet {
+			return 0, false, false
+		}
+		if again {
+			s.taken, s.stored = 0, 0 // the broker counts from its start, and nothing has come since
+		}
+	}
+	lag = m.lag
+	if v.alone {
+		lag = max(lag, min(m.taken-s.taken, m.stored-s.stored))
+	}
+	s.lag = lag
+	switch {
+	case lag == 0:
+		s.since = time.Time{}
+		ends, s.stalled = s.stalled, false
+	case s.since.IsZero():
+		s.since = now
+	case !s.stalled && now.Sub(s.since) >= v.patience:
+		s.stalled, begins = true, true
+	}
+	return lag, begins, ends
+}
+
+// broken notes that something came: whether that ends a stall, and what the broker
+// said last that it had.
+func (s *silence) broken() (resumed bool, lag uint64) {
+	resumed, s.stalled = s.stalled, false
+	return resumed, s.lag
+}
+
+// handedOffTime is how long a message that was handed back may stay away: a broker of
+// 0.15.1 brings it after a minute at most, unless the subscription has another policy.
+const handedOffTime = 90 * time.Second
+
+// key is how the brokers' metrics call the partition's subscription.
+func (p *partition) key() subscriptionKey {
+	return subscriptionKey{p.topic, p.c.cfg.Subscription}
+}
+
+// view is what the partition knows of itself.
+func (p *partition) view() partitionView {
+	v := partitionView{alone: p.c.cfg.Type == Exclusive, patience: p.c.client.cfg.StallAfter}
+	if !v.alone {
+		v.patience = max(v.patience, time.Minute)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v.session, v.arrivals = p.sess, p.arrivals
+	v.busy = p.handling || p.tracker.busy() || time.Since(p.handedOff) < handedOffTime
+	return v
+}
+
+// look judges the partition's silence by what a broker said, and tells when a stall
+// begins or ends. v is from before the broker was asked.
+func (p *partition) look(v partitionView, at string, m *subscriptionMetrics) {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	p.mu.Lock()
+	if p.arrivals != v.arrivals || p.c.ctx.Err() != nil {
+		p.mu.Unlock()
+		return // it has come meanwhile: the next look sees that
+	}
+	lag, begins, ends := p.silence.look(time.Now(), v, at, m)
+	p.mu.Unlock()
+	switch {
+	case begins:
+		p.tell(Anomaly{Kind: Stalled, Lag: lag})
+	case ends:
+		p.tell(Anomaly{Kind: Resumed})
+	}
+}
