@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
@@ -31,6 +32,8 @@ type Producer interface {
 type Consumer interface {
 	// Ack queues the ack of one message.
 	Ack(m *danube.Message) error
+	// Nack hands one message back, to be delivered again.
+	Nack(ctx context.Context, m *danube.Message, delay time.Duration, reason string) error
 	// Flush waits until the acks that can go out were answered.
 	Flush(ctx context.Context) error
 	// Pause closes the streams, keeping what was received.

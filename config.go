@@ -19,6 +19,12 @@ type Config struct {
 	// by commas. One is enough while it lives.
 	// danube_service_url, DANUBE_SERVICE_URL. Default: http://localhost:6650.
 	ServiceURL string
+	// AdminURL is where the brokers' admin ports are, several separated by commas, for
+	// what only they know: a sink asks for the ack timeout of its subscription, which
+	// then takes the place of AckTimeout. Any broker's will do. Danube's default port
+	// for it is 50051.
+	// danube_admin_url, DANUBE_ADMIN_URL. Default: none.
+	AdminURL string
 	// Token is the JWT that says who the connector is, where brokers want to know. It
 	// is sent with TLS only: https addresses. Or "file:/path", read once at start.
 	// danube_token, DANUBE_TOKEN. Default: none.
@@ -95,10 +101,21 @@ type Config struct {
 	// drain_timeout_ms in [processing], DRAIN_TIMEOUT_MS. Default: 20 s.
 	DrainTimeout time.Duration
 	// OnError is what happens to a record that cannot be processed.
-	// on_error in [processing], ON_ERROR: stop, skip, dead_letter, or auto, which is
-	// dead_letter where a target for dead letters is configured, else stop.
+	// on_error in [processing], ON_ERROR: stop, skip, dead_letter, nack, or auto, which
+	// is dead_letter where a target for dead letters is configured, else stop. nack is
+	// for sinks that keep no order: with Ordering none or a shared subscription.
 	// Default: auto.
 	OnError ErrorPolicy
+	// OnExhausted is what follows on_error = "nack" when a record fails at its third
+	// delivery to this process.
+	// on_exhausted in [processing], ON_EXHAUSTED: stop, dead_letter, or auto, which is
+	// as with OnError. Default: auto.
+	OnExhausted ErrorPolicy
+	// NackDelay is how long the broker waits, with on_error = "nack", before it delivers
+	// a record again: at least its own backoff, 1 s and 2 s by default. It must be less
+	// than half of AckTimeout: what waits keeps the newest ack back.
+	// nack_delay_ms in [processing], NACK_DELAY_MS. Default: 0.
+	NackDelay time.Duration
 
 	// Ordering is what a sink processes in the order of the topic.
 	// ordering in [processing], ORDERING: partition, key or none. Default: partition.
@@ -116,7 +133,8 @@ type Config struct {
 	// rate_limit in [processing], RATE_LIMIT. Default: 0.
 	RateLimit int
 	// AckTimeout is the broker's ack timeout: how long after a delivery it delivers a
-	// message again. Retries of a record end 5 s before that.
+	// message again. Retries of a record end 5 s before that. With AdminURL the brokers
+	// are asked, and this is for when they do not answer.
 	// ack_timeout_ms in [processing], ACK_TIMEOUT_MS. Default: 30 s, as the broker's.
 	AckTimeout time.Duration
 
@@ -195,6 +213,7 @@ func DefaultConfig() Config {
 		PollInterval:     100 * time.Millisecond,
 		DrainTimeout:     20 * time.Second,
 		OnError:          OnErrorAuto,
+		OnExhausted:      OnErrorAuto,
 		Ordering:         OrderPartition,
 		Concurrency:      8,
 		OnGap:            OnGapReport,
@@ -210,7 +229,11 @@ func DefaultConfig() Config {
 
 // ServiceURLs returns the addresses in ServiceURL, one by one.
 func (c Config) ServiceURLs() []string {
-	urls := strings.Split(c.ServiceURL, ",")
+	return addresses(c.ServiceURL)
+}
+
+func addresses(list string) []string {
+	urls := strings.Split(list, ",")
 	for i := range urls {
 		urls[i] = strings.TrimSpace(urls[i])
 	}
@@ -218,9 +241,11 @@ func (c Config) ServiceURLs() []string {
 }
 
 // onError resolves OnErrorAuto.
-func (c Config) onError() ErrorPolicy {
-	if c.OnError != OnErrorAuto && c.OnError != "" {
-		return c.OnError
+func (c Config) onError() ErrorPolicy { return c.policy(c.OnError) }
+
+func (c Config) policy(p ErrorPolicy) ErrorPolicy {
+	if p != OnErrorAuto && p != "" {
+		return p
 	}
 	if c.DeadLetterTopic != "" || c.DeadLetterFile != "" {
 		return OnErrorDeadLetter

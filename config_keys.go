@@ -12,6 +12,7 @@ import (
 // configKeys is Config as the file and the environment have it.
 type configKeys struct {
 	ServiceURL       string `toml:"danube_service_url" env:"DANUBE_SERVICE_URL"`
+	AdminURL         string `toml:"danube_admin_url" env:"DANUBE_ADMIN_URL"`
 	Token            Secret `toml:"danube_token" env:"DANUBE_TOKEN"`
 	TokenFile        string `toml:"danube_token_file" env:"DANUBE_TOKEN_FILE"`
 	CAFile           string `toml:"danube_ca_file" env:"DANUBE_CA_FILE"`
@@ -35,6 +36,8 @@ type configKeys struct {
 	PollIntervalMs int64  `toml:"poll_interval_ms" env:"POLL_INTERVAL_MS"`
 	DrainTimeoutMs int64  `toml:"drain_timeout_ms" env:"DRAIN_TIMEOUT_MS"`
 	OnError        string `toml:"on_error" env:"ON_ERROR"`
+	OnExhausted    string `toml:"on_exhausted" env:"ON_EXHAUSTED"`
+	NackDelayMs    int64  `toml:"nack_delay_ms" env:"NACK_DELAY_MS"`
 	Ordering       string `toml:"ordering" env:"ORDERING"`
 	Concurrency    int    `toml:"concurrency" env:"CONCURRENCY"`
 	OnGap          string `toml:"on_gap" env:"ON_GAP"`
@@ -61,7 +64,7 @@ var configTables = map[string][]string{
 	"retry": {"max_retries", "retry_backoff_ms", "max_backoff_ms"},
 	"processing": {
 		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
-		"on_error", "ordering", "concurrency", "on_gap", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
+		"on_error", "on_exhausted", "nack_delay_ms", "ordering", "concurrency", "on_gap", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
 		"metrics_addr", "metrics_port", "admin_endpoints", "log_level",
 		"health_check_interval_ms", "health_check_failure_threshold",
 	},
@@ -81,6 +84,7 @@ func isConfigKey(name string) bool {
 func (c Config) keys() configKeys {
 	return configKeys{
 		ServiceURL:       c.ServiceURL,
+		AdminURL:         c.AdminURL,
 		Token:            c.Token,
 		TokenFile:        c.TokenFile,
 		CAFile:           c.CAFile,
@@ -102,6 +106,8 @@ func (c Config) keys() configKeys {
 		PollIntervalMs:   c.PollInterval.Milliseconds(),
 		DrainTimeoutMs:   c.DrainTimeout.Milliseconds(),
 		OnError:          string(or(c.OnError, OnErrorAuto)),
+		OnExhausted:      string(or(c.OnExhausted, OnErrorAuto)),
+		NackDelayMs:      c.NackDelay.Milliseconds(),
 		Ordering:         string(or(c.Ordering, OrderPartition)),
 		Concurrency:      c.Concurrency,
 		OnGap:            string(or(c.OnGap, OnGapReport)),
@@ -125,7 +131,7 @@ func (c Config) keys() configKeys {
 // and left at its default.
 func (k configKeys) config(report func(key, value, problem string)) Config {
 	c := DefaultConfig()
-	c.ServiceURL = k.ServiceURL
+	c.ServiceURL, c.AdminURL = k.ServiceURL, k.AdminURL
 	c.Token, c.TokenFile = k.Token, k.TokenFile
 	c.CAFile, c.CertFile, c.KeyFile = k.CAFile, k.CertFile, k.KeyFile
 	c.ConnectorName = k.ConnectorName
@@ -159,6 +165,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	duration(&c.BatchTimeout, "batch_timeout_ms", k.BatchTimeoutMs)
 	duration(&c.PollInterval, "poll_interval_ms", k.PollIntervalMs)
 	duration(&c.DrainTimeout, "drain_timeout_ms", k.DrainTimeoutMs)
+	duration(&c.NackDelay, "nack_delay_ms", k.NackDelayMs)
 	duration(&c.AckTimeout, "ack_timeout_ms", k.AckTimeoutMs)
 	duration(&c.HealthInterval, "health_check_interval_ms", k.HealthIntervalMs)
 	duration(&c.CommitLag, "commit_lag_ms", k.CommitLagMs)
@@ -166,6 +173,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	parsed(&c.SubscriptionType, "subscription_type", k.SubscriptionType, parseSubscriptionType, expectedSubscriptionTypes, report)
 	parsed(&c.UndeclaredTopics, "undeclared_topics", k.UndeclaredTopics, parseTopicPolicy, expectedTopicPolicies, report)
 	parsed(&c.OnError, "on_error", k.OnError, parseErrorPolicy, expectedPolicies, report)
+	parsed(&c.OnExhausted, "on_exhausted", k.OnExhausted, parseExhaustedPolicy, expectedExhaustedPolicies, report)
 	parsed(&c.OnGap, "on_gap", k.OnGap, parseGapPolicy, expectedGapPolicies, report)
 	parsed(&c.Ordering, "ordering", k.Ordering, parseOrdering, expectedOrderings, report)
 	parsed(&c.LogLevel, "log_level", k.LogLevel, parseLevel, expectedLevels, report)

@@ -60,13 +60,15 @@ func TestLoadConfigProblems(t *testing.T) {
 		},
 		"values": {
 			text: "max_retries = 101\nbatch_timeout_ms = -1\nmax_backoff_ms = 9\nretry_backoff_ms = 10\npoll_interval_ms = 2147483648",
-			env:  []string{"ON_ERROR=nack"},
-			want: `5 problems:
+			env:  []string{"ON_ERROR=retry", "ON_EXHAUSTED=nack", "NACK_DELAY_MS=15000"},
+			want: `7 problems:
   batch_timeout_ms = "-1" (a.toml:2): expected milliseconds from 0 to 2147483647
   poll_interval_ms = "2147483648" (a.toml:5): expected milliseconds from 0 to 2147483647
-  on_error = "nack" (environment variable ON_ERROR): expected auto, stop, skip or dead_letter
+  on_error = "retry" (environment variable ON_ERROR): expected auto, stop, skip, dead_letter or nack
+  on_exhausted = "nack" (environment variable ON_EXHAUSTED): expected auto, stop or dead_letter
   max_retries = "101" (a.toml:1): expected 0 to 100; leave it out to let the time budget alone decide
-  max_backoff_ms = "9" (a.toml:3): expected at least retry_backoff_ms, which is 10`,
+  max_backoff_ms = "9" (a.toml:3): expected at least retry_backoff_ms, which is 10
+  nack_delay_ms = "15000" (environment variable NACK_DELAY_MS): expected 0, which leaves it to the broker, or more, and less than half of ack_timeout_ms, which is 30000`,
 		},
 		"RUST_LOG with filters": {
 			env:  []string{"RUST_LOG=info,danube=debug", "LOG_LEVEL=info"},

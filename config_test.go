@@ -59,6 +59,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		want                 any
 	}{
 		{"danube_service_url", "DANUBE_SERVICE_URL", "http://a:1,http://b:2", func(c Config) any { return c.ServiceURL }, "http://a:1,http://b:2"},
+		{"danube_admin_url", "DANUBE_ADMIN_URL", "http://a:1,http://b:2", func(c Config) any { return c.AdminURL }, "http://a:1,http://b:2"},
 		{"danube_token", "DANUBE_TOKEN", "t", func(c Config) any { return c.Token.Reveal() }, "t"},
 		{"danube_token_file", "DANUBE_TOKEN_FILE", "f", func(c Config) any { return c.TokenFile }, "f"},
 		{"danube_ca_file", "DANUBE_CA_FILE", "f", func(c Config) any { return c.CAFile }, "f"},
@@ -77,6 +78,8 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"poll_interval_ms", "POLL_INTERVAL_MS", "7", func(c Config) any { return c.PollInterval }, 7 * time.Millisecond},
 		{"drain_timeout_ms", "DRAIN_TIMEOUT_MS", "7", func(c Config) any { return c.DrainTimeout }, 7 * time.Millisecond},
 		{"on_error", "ON_ERROR", "skip", func(c Config) any { return c.OnError }, OnErrorSkip},
+		{"on_exhausted", "ON_EXHAUSTED", "Stop", func(c Config) any { return c.OnExhausted }, OnErrorStop},
+		{"nack_delay_ms", "NACK_DELAY_MS", "7", func(c Config) any { return c.NackDelay }, 7 * time.Millisecond},
 		{"ordering", "ORDERING", "Key", func(c Config) any { return c.Ordering }, OrderKey},
 		{"concurrency", "CONCURRENCY", "7", func(c Config) any { return c.Concurrency }, 7},
 		{"undeclared_topics", "UNDECLARED_TOPICS", "Refuse", func(c Config) any { return c.UndeclaredTopics }, TopicsRefuse},
@@ -112,7 +115,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		}
 		check("environment", "environment variable "+k.variable, LoadOptions{LookupEnv: variables(k.variable + "=" + k.value)})
 		value := k.value
-		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "ordering" || k.key == "on_gap" || k.key == "undeclared_topics" || k.key == "log_level" {
+		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "on_exhausted" || k.key == "ordering" || k.key == "on_gap" || k.key == "undeclared_topics" || k.key == "log_level" {
 			value = `"` + value + `"`
 		}
 		line := k.key + " = " + value + "\n"

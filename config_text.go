@@ -15,7 +15,7 @@ type entry struct {
 
 func (c Config) entries() []entry {
 	keys := c.keys()
-	keys.ServiceURL = redactURLs(keys.ServiceURL)
+	keys.ServiceURL, keys.AdminURL = redactURLs(keys.ServiceURL), redactURLs(keys.AdminURL)
 	v := reflect.ValueOf(keys)
 	list := make([]entry, v.NumField())
 	for i := range list {

@@ -83,17 +83,30 @@ const (
 	// OnErrorDeadLetter keeps the record with the reason in a topic, a file or both,
 	// and goes on without it once it is there.
 	OnErrorDeadLetter ErrorPolicy = "dead_letter"
+	// OnErrorNack gives the record back to the broker, which delivers it again a little
+	// later, to this process or to another one of the subscription; when it fails at its
+	// third delivery to one process, OnExhausted says what comes next. For sinks that
+	// keep no order.
+	OnErrorNack ErrorPolicy = "nack"
 )
 
-const expectedPolicies = "expected auto, stop, skip or dead_letter"
+const (
+	expectedPolicies          = "expected auto, stop, skip, dead_letter or nack"
+	expectedExhaustedPolicies = "expected auto, stop or dead_letter"
+)
 
 func parseErrorPolicy(s string) (ErrorPolicy, bool) {
 	p := ErrorPolicy(strings.ToLower(s))
 	switch p {
-	case OnErrorAuto, OnErrorStop, OnErrorSkip, OnErrorDeadLetter:
+	case OnErrorAuto, OnErrorStop, OnErrorSkip, OnErrorDeadLetter, OnErrorNack:
 		return p, true
 	}
 	return p, false
+}
+
+func parseExhaustedPolicy(s string) (ErrorPolicy, bool) {
+	p, ok := parseErrorPolicy(s)
+	return p, ok && p != OnErrorSkip && p != OnErrorNack
 }
 
 // GapPolicy is what happens when a broker has skipped messages of a subscription.

@@ -31,7 +31,12 @@ func (c Config) Validate(role Role) error {
 // validate is Validate for a connector that names its topics itself, if so.
 func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	v := validator{c: c}
-	v.urls()
+	if v.required("danube_service_url", c.ServiceURL, "DANUBE_SERVICE_URL", true) {
+		v.urls("danube_service_url", c.ServiceURL)
+	}
+	if c.AdminURL != "" {
+		v.urls("danube_admin_url", c.AdminURL)
+	}
 	if v.required("connector_name", c.ConnectorName, "CONNECTOR_NAME", role != RoleAny) {
 		v.name("connector_name", c.ConnectorName)
 	}
@@ -56,6 +61,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if _, ok := parseErrorPolicy(string(or(c.OnError, OnErrorAuto))); !ok {
 		v.add("on_error", string(c.OnError), expectedPolicies)
 	}
+	if _, ok := parseExhaustedPolicy(string(or(c.OnExhausted, OnErrorAuto))); !ok {
+		v.add("on_exhausted", string(c.OnExhausted), expectedExhaustedPolicies)
+	}
 	if _, ok := parseOrdering(string(or(c.Ordering, OrderPartition))); !ok {
 		v.add("ordering", string(c.Ordering), expectedOrderings)
 	}
@@ -72,6 +80,14 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		}
 		if role == RoleSource && c.DeadLetterTopic == c.DestinationTopic {
 			v.add("dead_letter_topic", c.DeadLetterTopic, "expected another topic than destination_topic")
+		}
+	}
+	if c.OnError == OnErrorNack {
+		switch {
+		case role == RoleSource:
+			v.add("on_error", string(c.OnError), "expected stop or skip for a source: there is nobody to give a record back to")
+		case !ownTopics && !nackable(or(c.Ordering, OrderPartition), c.SubscriptionType):
+			v.add("on_error", string(c.OnError), wantsNoOrder)
 		}
 	}
 	if n := c.MaxRetries; n != nil && (*n < 0 || *n > 100) {
@@ -92,6 +108,7 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		{"concurrency", c.Concurrency > 0, "expected at least 1"},
 		{"rate_limit", c.RateLimit >= 0, "expected 0, which is no limit, or more records a second"},
 		{"ack_timeout_ms", c.AckTimeout >= minAckTimeout, "expected at least 10000, which is what the broker should have, too"},
+		{"nack_delay_ms", c.NackDelay >= 0 && (c.NackDelay == 0 || c.NackDelay < c.AckTimeout/2), "expected 0, which leaves it to the broker, or more, and less than half of ack_timeout_ms, which is " + v.text("ack_timeout_ms")},
 		{"commit_lag_ms", c.CommitLag >= 0 && (c.CommitLag == 0 || c.CommitLag < c.DrainTimeout), "expected 0, which is no lag, or more, and less than drain_timeout_ms, which is " + v.text("drain_timeout_ms") + ": a stop waits for it"},
 		{"health_check_interval_ms", c.HealthInterval > 0, "expected more than 0"},
 		{"health_check_failure_threshold", c.HealthThreshold > 0, "expected at least 1"},
@@ -103,6 +120,13 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 		}
 	}
 	return v.problems
+}
+
+// wantsNoOrder is why on_error = "nack" is refused.
+const wantsNoOrder = `expected another policy, or ordering = "none", or subscription_type = "shared": a record that is given back comes again behind later ones`
+
+func nackable(o Ordering, t SubscriptionType) bool {
+	return o == OrderNone || t == SubscriptionShared
 }
 
 type validator struct {
@@ -144,13 +168,8 @@ func (v *validator) topic(key, topic string) {
 	}
 }
 
-func (v *validator) urls() {
-	const key = "danube_service_url"
-	if v.c.ServiceURL == "" {
-		v.add(key, "", "required: set it in the file or as the environment variable DANUBE_SERVICE_URL")
-		return
-	}
-	for _, s := range v.c.ServiceURLs() {
+func (v *validator) urls(key, list string) {
+	for _, s := range addresses(list) {
 		if problem := urlProblem(s); problem != "" {
 			v.add(key, redactURLs(s), problem)
 		}

@@ -149,11 +149,13 @@ type ConsumerConfig struct {
 	// default the sink waits for it.
 	CreateTopic bool
 
-	// Ordering, Concurrency, OnError, BatchSize, BatchTimeout and RateLimit are the
-	// topic's own where they are not zero.
+	// Ordering, Concurrency, OnError, OnExhausted, NackDelay, BatchSize, BatchTimeout and
+	// RateLimit are the topic's own where they are not zero.
 	Ordering     Ordering
 	Concurrency  int
 	OnError      ErrorPolicy
+	OnExhausted  ErrorPolicy
+	NackDelay    time.Duration
 	BatchSize    int
 	BatchTimeout time.Duration
 	RateLimit    int

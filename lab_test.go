@@ -19,14 +19,16 @@ import (
 )
 
 // A lab is a broker and a client on it. A scenario is a function of it: onFake
-// runs it in a bubble, on danubetest and in virtual time; onBoth runs it on a real
-// broker as well, in real time, where DANUBE_SERVICE_URL names one.
+// runs it in a bubble, on danubetest and in virtual time; onBoth runs it there with both
+// profiles, and on a real broker as well, in real time, where DANUBE_SERVICE_URL names
+// one.
 type lab struct {
 	t      *testing.T
 	b      *danubetest.Broker // nil on a real broker
 	client *danube.Client
 	log    *logBook
 	bubble bool
+	traps  bool   // the profile Real
 	suffix string // makes names unique on a broker that others use too
 
 	requests atomic.Uint64
@@ -45,6 +47,16 @@ func onFake(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Op
 	})
 }
 
+// onTraps runs a scenario on danubetest with everything that surprises clients of a real
+// broker.
+func onTraps(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Option) {
+	t.Helper()
+	onFake(t, func(t *testing.T, l *lab) {
+		l.traps = true
+		scenario(t, l)
+	}, append([]danubetest.Option{danubetest.WithProfile(danubetest.Real)}, opts...)...)
+}
+
 // onTCP runs a scenario on danubetest in real time, for what needs sockets.
 func onTCP(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Option) {
 	t.Helper()
@@ -57,6 +69,7 @@ func onTCP(t *testing.T, scenario func(*testing.T, *lab), opts ...danubetest.Opt
 func onBoth(t *testing.T, scenario func(*testing.T, *lab)) {
 	t.Helper()
 	t.Run("danubetest", func(t *testing.T) { onFake(t, scenario) })
+	t.Run("danubetest with traps", func(t *testing.T) { onTraps(t, scenario) })
 	t.Run("broker", func(t *testing.T) {
 		url := os.Getenv("DANUBE_SERVICE_URL")
 		if url == "" {
@@ -124,6 +137,9 @@ func (l *lab) publishKey(topic, key, payload string) {
 	if l.b != nil {
 		_, err := l.b.Publish(topic, []byte(payload), danubetest.PubOpts{Key: key, RequestID: l.requests.Add(1)})
 		l.must(err)
+		if l.traps && l.requests.Load()%50 == 0 {
+			synctest.Wait() // what is 256 messages behind is lost
+		}
 		return
 	}
 	l.mu.Lock()

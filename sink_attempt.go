@@ -24,7 +24,7 @@ func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true
 
 // enter begins a call into the connector and returns its context.
 func (w *sinkWorker) enter(now time.Time) context.Context {
-	a, limit := &w.attempt, w.lane.route.rt.cfg.AckTimeout-retryMargin
+	a, limit := &w.attempt, w.lane.route.budget()
 	w.holds = w.lane.route.holds.Load()
 	if a.ctx == nil {
 		ctx, cancel := context.WithCancelCause(a.work)

@@ -41,7 +41,7 @@ func deadLetterName(topic, subscription string) string {
 
 // openDeadLetters makes the targets of all routes ready before anything is received.
 func (rt *SinkRuntime) openDeadLetters(ctx context.Context, routes []*sinkRoute) error {
-	wants := slices.DeleteFunc(slices.Clone(routes), func(r *sinkRoute) bool { return r.opts.onError != OnErrorDeadLetter })
+	wants := slices.DeleteFunc(slices.Clone(routes), func(r *sinkRoute) bool { return !r.opts.deadLetters() })
 	if len(wants) == 0 {
 		return nil
 	}

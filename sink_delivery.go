@@ -29,8 +29,8 @@ var endingNames = [endings]string{"in hand", "acked", "skipped", "dead-lettered"
 func (e ending) String() string { return endingNames[e] }
 
 // delivery is one record from its receipt to its end, and the only owner of what
-// becomes of it: whatever decides about a record, end is the one place where it is
-// settled and counted. One goroutine has it at a time, but for a call into the
+// becomes of it: whatever decides about a record, it is settled and counted in one
+// place, by finish. One goroutine has it at a time, but for a call into the
 // connector that a stop leaves behind.
 type delivery struct {
 	rec      SinkRecord
@@ -55,6 +55,9 @@ type delivery struct {
 func (r *sinkRoute) receive(m *danube.Message) *delivery {
 	d := &delivery{msg: m, received: time.Now(), holds: r.holds.Load()}
 	d.rec.init(m, 0)
+	if past := r.nacks.before(d.rec.ID()); past.times > 0 {
+		d.attempts, d.firstFailed = past.attempts, past.firstFailed
+	}
 	r.metrics.Received.Inc()
 	r.metrics.Inflight.Inc()
 	return d
@@ -65,11 +68,24 @@ func (r *sinkRoute) receive(m *danube.Message) *delivery {
 // succeeds after all. Any other second end would be a fault of this package, which must
 // not go on as if it knew what became of the record.
 func (d *delivery) end(r *sinkRoute, how ending) lanes.Outcome {
+	if !d.finish(r, how) || how == handedBack { // the broker delivers what nobody settles
+		return lanes.Outcome{}
+	}
+	r.nacks.forget(d.rec.ID())
+	if err := r.settler.settle(d.msg); err != nil {
+		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.
+		r.rt.log.Warn("a processed record could not be acknowledged", "topic", d.msg.WireTopic, "offset", d.msg.Offset, "error", err)
+	}
+	return lanes.Outcome{}
+}
+
+// finish counts the end of a delivery; false means that it was over.
+func (d *delivery) finish(r *sinkRoute, how ending) bool {
 	if !d.ended.CompareAndSwap(uint32(inHand), uint32(how)) {
 		if was := ending(d.ended.Load()); was != handedBack {
 			r.rt.fail(Fatalf("record %v was %v and is to be %v: please report this fault of the SDK", &d.rec, was, how))
 		}
-		return lanes.Outcome{}
+		return false
 	}
 	r.ends[how].Add(1)
 	r.metrics.Inflight.Dec()
@@ -80,14 +96,10 @@ func (d *delivery) end(r *sinkRoute, how ending) lanes.Outcome {
 		r.metrics.Skipped.Inc()
 	case deadLettered:
 		r.metrics.DeadLettered.Inc()
-	case handedBack:
-		return lanes.Outcome{} // the broker delivers what nobody settles
+	case nacked:
+		r.metrics.Nacked.Inc()
 	}
-	if err := r.settler.settle(d.msg); err != nil {
-		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.
-		r.rt.log.Warn("a processed record could not be acknowledged", "topic", d.msg.WireTopic, "offset", d.msg.Offset, "error", err)
-	}
-	return lanes.Outcome{}
+	return true
 }
 
 // over reports whether the delivery has ended.

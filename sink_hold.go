@@ -86,7 +86,7 @@ func (r *sinkRoute) holdBack(name, reason string) bool {
 	}
 	h.changes++
 	n := h.changes
-	h.timer = time.AfterFunc(r.rt.cfg.AckTimeout/2, func() { r.closeStreams(n) })
+	h.timer = time.AfterFunc(r.ackTimeout()/2, func() { r.closeStreams(n) })
 	return true
 }
 

@@ -74,7 +74,7 @@ func (r *sinkRoute) accuse(s *suspect) bool {
 	}
 	t.suspect = s
 	r.suspects.Store(true)
-	t.timer = time.AfterFunc(r.rt.cfg.AckTimeout, func() { r.alone(s) })
+	t.timer = time.AfterFunc(r.ackTimeout(), func() { r.alone(s) })
 	return true
 }
 
@@ -86,7 +86,7 @@ func (r *sinkRoute) alone(s *suspect) {
 	switch {
 	case t.suspect != s:
 	case r.inHand() > 1 || r.held():
-		t.timer.Reset(r.rt.cfg.AckTimeout / 4)
+		t.timer.Reset(r.ackTimeout() / 4)
 	default:
 		r.sentence()
 	}

@@ -71,7 +71,7 @@ func (p *prober) ask() error {
 		return nil
 	}
 	s.d.note(r, err)
-	if time.Since(p.asked) >= asksEvery*r.rt.cfg.AckTimeout {
+	if time.Since(p.asked) >= asksEvery*r.ackTimeout() {
 		if p.others(s, err) {
 			return nil
 		}
@@ -123,14 +123,14 @@ func (p *prober) others(s *suspect, err error) (over bool) {
 	if look {
 		r.setLook(true)
 		defer r.setLook(false)
-		if !retry.Sleep(r.rt.stop, r.rt.cfg.AckTimeout/6) {
+		if !retry.Sleep(r.rt.stop, r.ackTimeout()/6) {
 			return false
 		}
 	}
 	// That others were written after they had failed is more than a guess.
 	guilty := r.worked.Load() >= s.d.firstFailed.UnixNano()
 	convict := look && (guilty || p.searches == secondLook) && r.inHand() == before
-	limit := time.Now().Add(r.rt.cfg.AckTimeout / 3)
+	limit := time.Now().Add(r.ackTimeout() / 3)
 	for _, l := range r.lanesNow() {
 		found := p.search(l, limit, convict)
 		over = over || found

@@ -130,7 +130,7 @@ func (w *sinkWorker) excused() bool {
 
 // left is what is left of a record's time.
 func (w *sinkWorker) left(d *delivery) time.Duration {
-	end := d.received.Add(w.lane.route.rt.cfg.AckTimeout - retryMargin)
+	end := d.received.Add(w.lane.route.budget())
 	if late := d.started.Add(retryLeast); late.After(end) {
 		end = late
 	}
@@ -171,7 +171,15 @@ func (w *sinkWorker) byPolicy(d *delivery, err error, attrs []any) lanes.Outcome
 		return d.end(r, skipped)
 	case OnErrorDeadLetter:
 		return w.deadLetter(d, err, attrs)
+	case OnErrorNack:
+		return w.nack(d, err, attrs)
 	}
+	return w.stopFor(d, err, attrs)
+}
+
+// stopFor ends the run for a record, as the policy says.
+func (w *sinkWorker) stopFor(d *delivery, err error, attrs []any) lanes.Outcome {
+	r := w.lane.route
 	r.rt.log.Error("a record cannot be processed, stopping, as on_error says", attrs...)
 	w.lane.Stop()
 	r.rt.fail(fmt.Errorf("%w: record %v failed after %d attempts: %w", ErrStoppedByPolicy, &d.rec, d.attempts, err))

@@ -30,10 +30,15 @@ type sinkRoute struct {
 	settler  settler       // with it
 	ready    chan struct{} // closed when the consumer is open, or never will be
 
-	stopping atomic.Bool
-	ends     [endings]atomic.Int64
-	holds    atomic.Int64 // that have ended
-	worked   atomic.Int64 // when a call that wrote something began last, in Unix nanoseconds
+	stopping      atomic.Bool
+	timeout       atomic.Int64 // the broker's ack timeout, as far as is known
+	maxDeliveries int          // before a nack would be one too many; set before ready is closed
+
+	nacks nacks
+	ends  [endings]atomic.Int64
+
+	holds  atomic.Int64 // that have ended
+	worked atomic.Int64 // when a call that wrote something began last, in Unix nanoseconds
 
 	trial    trial
 	suspects atomic.Bool    // whether the trial has one
@@ -55,6 +60,8 @@ type routeOptions struct {
 	ordering     Ordering
 	concurrency  int
 	onError      ErrorPolicy
+	onExhausted  ErrorPolicy
+	nackDelay    time.Duration
 	batchSize    int
 	batchTimeout time.Duration
 	rateLimit    int
@@ -66,7 +73,10 @@ func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig, opts routeOptions)
 		metrics: rt.metrics.Topic(cfg.Topic),
 		ready:   make(chan struct{}),
 		lanes:   make(map[int32]*sinkLane),
+
+		maxDeliveries: nackDeliveries,
 	}
+	r.timeout.Store(int64(rt.cfg.AckTimeout))
 	if n := opts.rateLimit; n > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
@@ -94,6 +104,7 @@ func (r *sinkRoute) open(ctx context.Context) error {
 		close(r.ready)
 		return opened("subscription "+r.cfg.Subscription, r.cfg.Topic, err)
 	}
+	r.askBroker(ctx)
 	r.consumer, r.settler = c, r.rt.newSettler(c)
 	close(r.ready)
 	r.setStreams() // a hold may have begun before
@@ -236,4 +247,23 @@ func (r *sinkRoute) anomaly(a danube.Anomaly) {
 	if r.rt.cfg.OnGap == OnGapStop {
 		r.rt.fail(fmt.Errorf("%w: %v", ErrStoppedByPolicy, a))
 	}
+}
+
+// deadLetters reports whether a route may have any.
+func (o routeOptions) deadLetters() bool {
+	return o.onError == OnErrorDeadLetter || o.onError == OnErrorNack && o.onExhausted == OnErrorDeadLetter
+}
+
+// check finds settings that do not go together.
+func (r *sinkRoute) check() error {
+	if r.opts.onError != OnErrorNack {
+		return nil
+	}
+	if r.cfg.Type != danube.Shared && r.opts.ordering != OrderNone {
+		return InvalidConfigf("topic %s: on_error = \"nack\": %s", r.cfg.Topic, wantsNoOrder)
+	}
+	if half := r.rt.cfg.AckTimeout / 2; r.opts.nackDelay >= half {
+		return InvalidConfigf("topic %s: nack_delay_ms = %d: expected less than half of ack_timeout_ms, which is %d", r.cfg.Topic, r.opts.nackDelay.Milliseconds(), half.Milliseconds()*2)
+	}
+	return nil
 }

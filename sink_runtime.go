@@ -22,6 +22,7 @@ type SinkRuntime struct {
 	dead  deadLetters
 
 	newSettler func(Consumer) settler // tests put another one between
+	policies   policies               // nil without an admin address
 
 	routing sync.Mutex // for routes to be added, and for paused
 	routes  []*sinkRoute
@@ -68,7 +69,15 @@ func (rt *SinkRuntime) open(ctx context.Context) error {
 	routes := make([]*sinkRoute, len(configs))
 	for i, c := range configs {
 		routes[i] = newSinkRoute(rt, rt.consumerConfig(c), rt.routeOptions(c))
+		if err := routes[i].check(); err != nil {
+			return err
+		}
 	}
+	done, err := rt.openAdmin()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := rt.openDeadLetters(ctx, routes); err != nil {
 		return err
 	}
@@ -156,11 +165,14 @@ func (c ConsumerConfig) check(topic string) error {
 	if _, ok := parseErrorPolicy(string(or(c.OnError, OnErrorAuto))); !ok {
 		return InvalidConfigf("ConsumerConfigs: %s: on_error %q: %s", topic, c.OnError, expectedPolicies)
 	}
+	if _, ok := parseExhaustedPolicy(string(or(c.OnExhausted, OnErrorAuto))); !ok {
+		return InvalidConfigf("ConsumerConfigs: %s: on_exhausted %q: %s", topic, c.OnExhausted, expectedExhaustedPolicies)
+	}
 	if _, ok := subscriptionTypes[or(c.Type, SubscriptionExclusive)]; !ok {
 		return InvalidConfigf("ConsumerConfigs: %s: subscription type %q: %s", topic, c.Type, expectedSubscriptionTypes)
 	}
-	if c.Concurrency < 0 || c.BatchSize < 0 || c.BatchTimeout < 0 || c.RateLimit < 0 {
-		return InvalidConfigf("ConsumerConfigs: %s: concurrency, batch size, batch timeout and rate limit must not be negative", topic)
+	if c.Concurrency < 0 || c.BatchSize < 0 || c.BatchTimeout < 0 || c.NackDelay < 0 || c.RateLimit < 0 {
+		return InvalidConfigf("ConsumerConfigs: %s: concurrency, batch size, batch timeout, nack delay and rate limit must not be negative", topic)
 	}
 	return nil
 }
@@ -171,12 +183,17 @@ func (rt *SinkRuntime) routeOptions(c ConsumerConfig) routeOptions {
 		ordering:     or(or(c.Ordering, rt.cfg.Ordering), OrderPartition),
 		concurrency:  or(c.Concurrency, rt.cfg.Concurrency),
 		onError:      c.OnError,
+		onExhausted:  c.OnExhausted,
+		nackDelay:    or(c.NackDelay, rt.cfg.NackDelay),
 		batchSize:    or(c.BatchSize, rt.cfg.BatchSize),
 		batchTimeout: or(c.BatchTimeout, rt.cfg.BatchTimeout),
 		rateLimit:    or(c.RateLimit, rt.cfg.RateLimit),
 	}
 	if o.onError == "" || o.onError == OnErrorAuto {
 		o.onError = rt.cfg.onError()
+	}
+	if o.onExhausted == "" || o.onExhausted == OnErrorAuto {
+		o.onExhausted = rt.cfg.policy(rt.cfg.OnExhausted)
 	}
 	return o
 }

@@ -30,7 +30,7 @@ func (r *sinkRoute) watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rt.stop.Err() == nil {
-		r.valve.timer = time.AfterFunc(r.rt.cfg.AckTimeout/4, r.look)
+		r.valve.timer = time.AfterFunc(r.ackTimeout()/4, r.look)
 	}
 }
 
@@ -51,7 +51,7 @@ func (r *sinkRoute) look() {
 	if r.openedAt.After(oldest) {
 		oldest = r.openedAt
 	}
-	late := len(r.hold.reasons) == 0 && time.Since(oldest) > patience*r.rt.cfg.AckTimeout
+	late := len(r.hold.reasons) == 0 && time.Since(oldest) > patience*r.ackTimeout()
 	r.mu.Unlock()
 	switch {
 	case !was && late:
@@ -64,7 +64,7 @@ func (r *sinkRoute) look() {
 		r.setValve(false)
 		r.rt.board.Set(r.valveName(), "")
 	}
-	every := r.rt.cfg.AckTimeout / 4
+	every := r.ackTimeout() / 4
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.valve.shut {
@@ -87,7 +87,7 @@ func (r *sinkRoute) setValve(shut bool) {
 func (r *sinkRoute) flush() {
 	if c := r.opened(); c != nil {
 		// Not under a lock: an ack may wait for a stream to be read, and that for a lane.
-		ctx, cancel := context.WithTimeout(r.rt.stop, r.rt.cfg.AckTimeout/4)
+		ctx, cancel := context.WithTimeout(r.rt.stop, r.ackTimeout()/4)
 		defer cancel()
 		_ = c.Flush(ctx) // what is not answered is repeated when they are open again
 	}

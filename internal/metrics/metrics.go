@@ -30,6 +30,7 @@ type Set struct {
 	retried   *prometheus.CounterVec
 	skipped   *prometheus.CounterVec
 	dead      *prometheus.CounterVec
+	nacked    *prometheus.CounterVec
 	missing   *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
@@ -56,6 +57,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		retried:   counter("messages_retried_total", "Attempts to process or publish a message again."),
 		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
 		dead:      counter("messages_dead_lettered_total", "Messages stored among the dead letters."),
+		nacked:    counter("messages_nacked_total", "Messages given back to the broker, to be delivered again, because on_error is nack."),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
@@ -77,7 +79,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.missing, &s.restarts} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.nacked, &s.missing, &s.restarts} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -119,6 +121,7 @@ type Topic struct {
 	Skipped   prometheus.Counter
 	// DeadLettered counts what was stored among the dead letters.
 	DeadLettered prometheus.Counter
+	Nacked       prometheus.Counter
 	Missing      prometheus.Counter
 	Restarts     prometheus.Counter
 	Inflight     prometheus.Gauge
@@ -135,6 +138,7 @@ func (s *Set) Topic(topic string) *Topic {
 		Retried:      s.retried.WithLabelValues(s.connector, topic),
 		Skipped:      s.skipped.WithLabelValues(s.connector, topic),
 		DeadLettered: s.dead.WithLabelValues(s.connector, topic),
+		Nacked:       s.nacked.WithLabelValues(s.connector, topic),
 		Missing:      s.missing.WithLabelValues(s.connector, topic),
 		Restarts:     s.restarts.WithLabelValues(s.connector, topic),
 		Inflight:     s.inflight.WithLabelValues(s.connector, topic),
