@@ -85,7 +85,7 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if c.OnError == OnErrorNack {
 		switch {
 		case role == RoleSource:
-			v.add("on_error", string(c.OnError), "expected stop or skip for a source: there is nobody to give a record back to")
+			v.add("on_error", string(c.OnError), "expected stop, skip or dead_letter for a source: there is nobody to give a record back to")
 		case !ownTopics && !nackable(or(c.Ordering, OrderPartition), c.SubscriptionType):
 			v.add("on_error", string(c.OnError), wantsNoOrder)
 		}

@@ -53,7 +53,7 @@ func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
 		cfg.Workers = r.opts.concurrency
 	}
 	if r.rt.batch != nil {
-		cfg.BatchMax, cfg.BatchBytes = r.opts.batchSize, r.rt.cfg.BatchBytes
+		cfg.BatchMax, cfg.BatchBytes = r.batchMax(), r.rt.cfg.BatchBytes
 		cfg.Linger, cfg.Quiet = r.opts.batchTimeout, quietTime
 	}
 	l.Lane = lanes.New(cfg)
@@ -92,6 +92,12 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 	}
 	if !l.route.allowed(len(ds)) {
 		l.leave(out)
+		return
+	}
+	if l.route.limiter != nil && l.route.held() { // meanwhile
+		for i := range out {
+			out[i] = again(0)
+		}
 		return
 	}
 	if l.route.rt.batch != nil {

@@ -78,24 +78,11 @@ func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig, opts routeOptions)
 	}
 	r.timeout.Store(int64(rt.cfg.AckTimeout))
 	if n := opts.rateLimit; n > 0 {
-		r.limiter = rate.NewLimiter(rate.Limit(n), n)
+		r.limiter = newLimiter(n)
 	}
 	r.cfg.Handler = r.deliver
 	r.cfg.OnAnomaly = r.anomaly
 	return r
-}
-
-// allowed waits until the rate limit lets n records through; false means that the
-// run ends first.
-func (r *sinkRoute) allowed(n int) bool {
-	for r.limiter != nil && n > 0 {
-		some := min(n, r.limiter.Burst())
-		if r.limiter.WaitN(r.rt.stop, some) != nil {
-			return false
-		}
-		n -= some
-	}
-	return true
 }
 
 func (r *sinkRoute) open(ctx context.Context) error {
