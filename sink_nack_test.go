@@ -307,4 +307,3 @@ func TestNacksAreForgotten(t *testing.T) {
 	n.forget(RecordID{Offset: nackMemory + 99})
 	same(t, "the last", n.before(RecordID{Offset: nackMemory + 99}).times, 0)
 }
-

@@ -187,7 +187,9 @@ func (r *sinkRoute) handBack(lanes []*sinkLane) {
 			}
 		}
 	}
-	r.rt.log.Info("deliveries", append([]any{"topic", r.cfg.Topic}, r.account()...)...)
+	if account := r.account(); len(account) > 0 {
+		r.rt.log.Info("how deliveries have ended", append([]any{"topic", r.cfg.Topic}, account...)...)
+	}
 }
 
 // stopLanes keeps all lanes from starting anything more.
