@@ -9,7 +9,7 @@ import (
 // Config is everything that configures a connector. [LoadConfig] makes one from
 // defaults, a TOML file, the environment and code, each over the one before;
 // [DefaultConfig] starts one in code. Copies are independent of each other, apart
-// from what MaxRetries points to.
+// from what MaxRetries points to and the elements of Schemas.
 //
 // The key of each field in the file and its environment variable stand in its
 // comment. A file may have all keys at its top, or those marked so in the tables
@@ -164,6 +164,10 @@ type Config struct {
 	// losses and duplicates: x-connect-stamp and x-connect-source.
 	// stamps in [processing], STAMPS. Default: true.
 	Stamps bool
+
+	// Schemas are what a source writes its topics with: the tables [[schemas]], which
+	// have no variables in the environment. Default: none.
+	Schemas []SchemaConfig
 
 	// MetricsAddr is the host or IP address on which metrics and health are served.
 	// There is no authentication: where others reach this host, bind 127.0.0.1 or

@@ -70,15 +70,14 @@ var configTables = map[string][]string{
 	},
 }
 
-// reservedTable is known, so that it is not taken for a connector's own, and
-// refused.
-const reservedTable = "schemas"
+// schemasTable is the list of tables that have no variables in the environment.
+const schemasTable = "schemas"
 
 func knownConfigKeys() []string { return conf.Names(&configKeys{}) }
 
 // isConfigKey reports whether the SDK owns a name at the top of the file.
 func isConfigKey(name string) bool {
-	return name == reservedTable || configTables[name] != nil || slices.Contains(knownConfigKeys(), name)
+	return name == schemasTable || configTables[name] != nil || slices.Contains(knownConfigKeys(), name)
 }
 
 func (c Config) keys() configKeys {

@@ -66,13 +66,15 @@ type loader struct {
 	opts      LoadOptions
 	loaded    *loaded
 	problems  ConfigErrors
+	fileName  string
 	complaint map[string]bool // the SDK's keys that have a problem
 }
 
 func (l *loader) load() Config {
 	file, ok := l.file()
-	own, rest := l.sortOut(file.Top())
+	own, rest, schemas := l.sortOut(file.Top())
 	c := l.sdk(own)
+	c.Schemas = schemas
 	l.settings(rest)
 	c.loaded = l.loaded
 	if l.opts.Override != nil {
@@ -100,6 +102,7 @@ func (l *loader) file() (*conf.File, bool) {
 	if name == "" {
 		return nil, true
 	}
+	l.fileName = name
 	text, err := l.opts.ReadFile(name)
 	if err != nil {
 		p.Problem = fmt.Sprintf("the configuration file cannot be read: %v", err)
@@ -115,7 +118,7 @@ func (l *loader) file() (*conf.File, bool) {
 }
 
 // sortOut finds the SDK's keys, at the top or in their tables, and the rest.
-func (l *loader) sortOut(top []*conf.Node) (own, rest []*conf.Node) {
+func (l *loader) sortOut(top []*conf.Node) (own, rest []*conf.Node, schemas []SchemaConfig) {
 	seen := make(map[string]*conf.Node)
 	take := func(n *conf.Node) {
 		first := seen[n.Name]
@@ -134,12 +137,8 @@ func (l *loader) sortOut(top []*conf.Node) (own, rest []*conf.Node) {
 	known := knownConfigKeys()
 	for _, n := range top {
 		switch inTable := configTables[n.Name]; {
-		case n.Name == reservedTable:
-			l.add(conf.Problem{
-				Key: n.Path, Source: n.Source(),
-				Problem: "schemas are not supported yet",
-				Hint:    "remove the table: records are published without a schema, byte for byte",
-			})
+		case n.Name == schemasTable:
+			schemas = l.schemas(n)
 		case inTable != nil:
 			children, ok := n.Table()
 			if !ok {
@@ -163,7 +162,7 @@ func (l *loader) sortOut(top []*conf.Node) (own, rest []*conf.Node) {
 			rest = append(rest, n)
 		}
 	}
-	return own, rest
+	return own, rest, schemas
 }
 
 // sdk fills the SDK's part.

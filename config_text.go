@@ -88,6 +88,7 @@ func (c Config) String() string {
 		}
 		fmt.Fprintf(&b, " # %s\n", strings.Map(printable, c.source(e.key)))
 	}
+	b.WriteString(c.schemasText())
 	return b.String()
 }
 
@@ -99,6 +100,9 @@ func (c Config) LogValue() slog.Value {
 		if e.value != nil && e.value != "" && c.source(e.key) != "default" {
 			attrs = append(attrs, slog.Any(e.key, e.value))
 		}
+	}
+	for _, s := range c.Schemas {
+		attrs = append(attrs, slog.String("schema of "+s.Topic, s.Subject))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -90,6 +90,7 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 			v.add("on_error", string(c.OnError), wantsNoOrder)
 		}
 	}
+	v.schemas(role)
 	if n := c.MaxRetries; n != nil && (*n < 0 || *n > 100) {
 		v.add("max_retries", strconv.Itoa(*n), "expected 0 to 100; leave it out to let the time budget alone decide")
 	}

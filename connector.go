@@ -170,6 +170,9 @@ type ProducerConfig struct {
 	Partitions int
 	// NonReliable is for a topic that keeps nothing for consumers that are behind.
 	NonReliable bool
+	// Schema is what the topic is written with; nil leaves it to [[schemas]] of the
+	// configuration.
+	Schema *SchemaConfig
 }
 
 // FromBatch makes a sink of a batch sink.

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
 )
 
 // Option configures a runtime in code.
@@ -19,6 +21,7 @@ type options struct {
 	noSignals bool
 
 	checkpoints CheckpointStore
+	codecs      map[danube.SchemaType]func(definition string) (Codec, error)
 }
 
 // WithConfig uses a configuration made in code and reads neither file nor

@@ -137,9 +137,16 @@ func (d *sourceDead) left(n int) {
 func (f *flight) letter(r Receipt, stage string, cause error) *deadletter.Letter {
 	rec, now := f.rec, time.Now()
 	topic := or(rec.Topic, f.rt.cfg.DestinationTopic)
+	payload := f.out.Payload
+	if payload == nil {
+		payload = rec.Payload
+	}
+	if payload == nil && rec.Value != nil {
+		payload = f.rt.valueText(rec.Value)
+	}
 	m := &danube.Message{
-		Topic: topic, WireTopic: or(r.Topic, topic), Partition: danube.NoPartition,
-		Payload: rec.Payload, Attributes: rec.Attributes, Key: rec.Key, PublishTime: rec.PublishTime,
+		Topic: topic, WireTopic: or(r.Topic, topic), Partition: danube.NoPartition, Schema: f.out.Schema,
+		Payload: payload, Attributes: rec.Attributes, Key: rec.Key, PublishTime: rec.PublishTime,
 	}
 	if m.PublishTime.IsZero() {
 		m.PublishTime = f.started
@@ -149,6 +156,19 @@ func (f *flight) letter(r Receipt, stage string, cause error) *deadletter.Letter
 		Stage: stage, Class: errorType(cause), Reason: cause.Error(), Attempts: r.Attempts,
 		FirstFailure: now, LastFailure: now,
 	}
+}
+
+// valueText is the body of a dead letter for a value that has none: JSON, or else what
+// fmt makes of it, so that whoever looks finds something.
+func (rt *SourceRuntime) valueText(v any) (text []byte) {
+	err := rt.protect("the value's text", func() (err error) {
+		text, err = jsonPayload(v)
+		return err
+	})
+	if err != nil {
+		text = fmt.Appendf(nil, "%+v", v) // fmt catches panics itself
+	}
+	return text
 }
 
 // runDead stores dead letters until the runtime has no more of them.

@@ -95,7 +95,16 @@ func (f *flight) accept(ctx context.Context) error {
 	}
 	topic.metrics.Received.Inc()
 	topic.metrics.Inflight.Inc()
-	f.out = danube.Outgoing{Payload: r.Payload, Attributes: r.Attributes, Key: r.Key, PublishTime: r.PublishTime}
+	payload, bad := f.payload()
+	f.out = danube.Outgoing{Payload: payload, Attributes: r.Attributes, Key: r.Key, PublishTime: r.PublishTime}
+	if topic.schema != nil {
+		f.out.Schema = &topic.schema.id // what the payload was checked with
+	}
+	if bad != nil {
+		topic.metrics.Inflight.Dec()
+		f.refused(Receipt{Topic: r.Topic}, "schema", bad)
+		return nil
+	}
 	if rt.cfg.Stamps {
 		f.out.Origin = f.origin
 	}

@@ -21,6 +21,10 @@ type SourceRecord struct {
 	Topic string
 	// Payload is the body. It goes on the wire byte for byte.
 	Payload []byte
+	// Value is turned into the body when the record is published, where Payload is nil:
+	// by the codec of the topic's schema, else as JSON. What cannot be turned into one
+	// goes by on_error, and no other record with it.
+	Value any
 	// Attributes travel beside the body; names that start with "x-connect-" are
 	// the runtime's.
 	Attributes map[string]string
@@ -51,13 +55,27 @@ func FromString(topic, text string) *SourceRecord {
 // FromJSON returns a record of v as JSON text, with the rules of [json.Marshal]
 // except that <, > and & stay as they are. An error is [KindInvalidData].
 func FromJSON(topic string, v any) (*SourceRecord, error) {
+	payload, err := jsonPayload(v)
+	if err != nil {
+		return nil, InvalidDataf("record for %s: %w", topic, err)
+	}
+	return NewRecord(topic, payload), nil
+}
+
+func jsonPayload(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, InvalidDataf("record for %s: payload as JSON: %w", topic, err)
+		return nil, fmt.Errorf("payload as JSON: %w", err)
 	}
-	return NewRecord(topic, bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// FromValue returns a record of a value that the runtime makes a body of, see
+// [SourceRecord.Value].
+func FromValue(topic string, v any) *SourceRecord {
+	return &SourceRecord{Topic: topic, Value: v}
 }
 
 // FromNumber returns a record of a JSON number, which is decimal text: "42",
@@ -148,6 +166,9 @@ func (r *SourceRecord) String() string {
 	if r.progress {
 		return "progress to " + r.Offset.String()
 	}
+	if r.Payload == nil && r.Value != nil {
+		return fmt.Sprintf("record for %s, offset %v, a %T", r.Topic, r.Offset, r.Value)
+	}
 	return fmt.Sprintf("record for %s, offset %v, %d bytes", r.Topic, r.Offset, len(r.Payload))
 }
 
@@ -163,6 +184,9 @@ func (r *SourceRecord) LogValue() slog.Value {
 	}
 	if r.progress {
 		return slog.GroupValue(append(attrs, slog.Bool("progress", true))...)
+	}
+	if r.Payload == nil && r.Value != nil {
+		return slog.GroupValue(append(attrs, slog.String("value", fmt.Sprintf("%T", r.Value)))...)
 	}
 	return slog.GroupValue(append(attrs, slog.Int("size", len(r.Payload)))...)
 }

@@ -120,6 +120,9 @@ func (rt *SourceRuntime) open(ctx context.Context) error {
 	if len(configs) == 0 {
 		return InvalidConfigf("ProducerConfigs returned no topic")
 	}
+	if err := rt.checkSchemas(configs); err != nil {
+		return err
+	}
 	if err := rt.openDead(ctx, configs); err != nil {
 		return err
 	}

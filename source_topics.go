@@ -26,6 +26,7 @@ type sourceTopic struct {
 	ready    chan struct{}
 	err      error
 	producer Producer
+	schema   *topicSchema  // nil without one
 	limiter  *rate.Limiter // nil without a limit
 	metrics  *metrics.Topic
 }
@@ -92,6 +93,13 @@ func (rt *SourceRuntime) openTopic(ctx context.Context, c ProducerConfig, t *sou
 		Stamp:      rt.cfg.Stamps,
 		OnSession:  rt.onSession("producer", c.Topic),
 	}
+	var err error
+	if t.schema, err = rt.openSchema(ctx, c); err != nil {
+		return err
+	}
+	if t.schema != nil {
+		cfg.Schema = t.schema.ref
+	}
 	if c.NonReliable {
 		cfg.Dispatch = danube.NonReliable
 	}
@@ -142,7 +150,7 @@ func (rt *SourceRuntime) topicFor(ctx context.Context, r *SourceRecord) (t *sour
 			return nil, nil, fmt.Errorf("%w: %w", ErrNotEmitted, context.Cause(ctx))
 		}
 	}
-	if errors.Is(t.err, danube.ErrInvalid) {
+	if errors.Is(t.err, danube.ErrInvalid) && !errors.Is(t.err, errNoSchema) {
 		return rt.noTopic(), InvalidData(t.err), nil
 	}
 	return t, nil, t.err
