@@ -13,10 +13,13 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
 
-// admin opens an Admin of the real broker.
+// admin opens an Admin of the lab's broker.
 func (l *lab) admin() *danube.Admin {
 	l.Helper()
 	url := os.Getenv("DANUBE_ADMIN_URL")
+	if l.broker != nil {
+		url = l.url // it has one port for everything
+	}
 	if url == "" {
 		l.Skip("DANUBE_ADMIN_URL is not set: not run against a real broker")
 	}

@@ -37,9 +37,11 @@ func adminDispatch(d adminpb.DispatchStrategy) Dispatch {
 func (s *topicAdmin) CreateTopic(ctx context.Context, req *adminpb.NewTopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodCreateTopic, Topic: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
-		if _, err := c.addTopic(req.GetName(), adminDispatch(req.GetDispatchStrategy()), c.place()); err != nil {
+		t, err := c.addTopic(req.GetName(), adminDispatch(req.GetDispatchStrategy()), c.place())
+		if err != nil {
 			return errAdmin("create the topic "+req.GetName(), err)
 		}
+		t.schema.created = req.GetSchemaSubject()
 		return nil
 	})
 	if err != nil {
@@ -54,9 +56,11 @@ func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.Pa
 	in := Call{Method: MethodCreatePartitionedTopic, Topic: req.GetBaseName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		for i := range req.GetPartitions() {
-			if _, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy()), c.place()); err != nil {
+			t, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy()), c.place())
+			if err != nil {
 				return errAdmin("create the partitioned topic "+req.GetBaseName(), err)
 			}
+			t.schema.created = req.GetSchemaSubject()
 		}
 		return nil
 	})
@@ -122,10 +126,28 @@ func (s *topicAdmin) DescribeTopic(ctx context.Context, req *adminpb.DescribeTop
 		for _, sub := range t.subs {
 			resp.Subscriptions = append(resp.Subscriptions, sub.name)
 		}
+		c.describeSchema(t, resp)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// describeSchema tells about the subject that a topic was created with, whether or not
+// it is the one that its messages are checked against.
+func (c *core) describeSchema(t *topic, resp *adminpb.DescribeTopicResponse) {
+	if t.schema.created == "" {
+		return
+	}
+	name := t.schema.created // a copy: the answer is sent later
+	resp.SchemaSubject = &name
+	sub := c.schemas.subjects[t.schema.created]
+	if sub == nil || sub.latest().deleted {
+		return
+	}
+	id, number := sub.id, sub.latest().number
+	kind, mode := sub.latest().def.Kind.String(), strings.ToUpper(sub.mode.String())
+	resp.SchemaId, resp.SchemaVersion, resp.SchemaType, resp.CompatibilityMode = &id, &number, &kind, &mode
 }

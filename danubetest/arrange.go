@@ -93,6 +93,10 @@ type PubOpts struct {
 	RequestID uint64
 	// PublishTime is now when left out; the wire carries milliseconds.
 	PublishTime time.Time
+	// SchemaID and SchemaVersion are set when SchemaID is not 0. Nothing is checked
+	// against the topic's schema.
+	SchemaID      uint64
+	SchemaVersion uint32
 }
 
 // Publish puts a message into a topic without a client. A topic that does not exist
@@ -153,6 +157,9 @@ func (c *core) inject(url, name string, payload []byte, opts []PubOpts) (MsgID, 
 	}
 	if o.Key != "" {
 		m.RoutingKey = &o.Key
+	}
+	if o.SchemaID != 0 {
+		m.SchemaId, m.SchemaVersion = &o.SchemaID, &o.SchemaVersion
 	}
 	place := c.append(t, m, nil).place
 	return MsgID{t.name, place}, nil

@@ -50,8 +50,19 @@ const (
 	MethodListSubscriptions
 	MethodGetNamespaceTopics
 	MethodDeleteNamespace
+	MethodRegisterSchema
+	MethodGetSchema
+	MethodGetLatestSchema
+	MethodListVersions
+	MethodListSubjects
+	MethodCheckCompatibility
+	MethodSetCompatibilityMode
+	MethodDeleteSchemaVersion
+	MethodConfigureTopicSchema
+	MethodUpdateTopicValidationPolicy
+	MethodGetTopicSchemaConfig
 
-	methods = int(MethodDeleteNamespace) + 1
+	methods = int(MethodGetTopicSchemaConfig) + 1
 )
 
 var methodNames = [methods]string{
@@ -61,6 +72,8 @@ var methodNames = [methods]string{
 	"UnloadTopic", "ListBrokers", "GetLeaderBroker", "ListNamespaces",
 	"SetSubscriptionFailurePolicy", "GetSubscriptionFailurePolicy", "Unsubscribe", "ListSubscriptions",
 	"GetNamespaceTopics", "DeleteNamespace",
+	"RegisterSchema", "GetSchema", "GetLatestSchema", "ListVersions", "ListSubjects", "CheckCompatibility", "SetCompatibilityMode",
+	"DeleteSchemaVersion", "ConfigureTopicSchema", "UpdateTopicValidationPolicy", "GetTopicSchemaConfig",
 }
 
 // String returns the method's name on the wire.
@@ -85,6 +98,8 @@ type Call struct {
 
 	Topic        string
 	Subscription string
+	// Subject is a name in the schema registry.
+	Subject string
 	// Producer and Consumer are names, found by the request's id where it has one.
 	Producer, Consumer string
 	RoutingKey         string

@@ -25,6 +25,8 @@ type core struct {
 	consumers  map[uint64]*consumer
 	ids        uint64 // how many were given out
 
+	schemas registry
+
 	nodes   []*node // the brokers of the cluster
 	placed  int     // how many topics were given to one in turn
 	proxied int     // how many requests without an address the proxy has spread
@@ -49,6 +51,7 @@ func newCore(cfg *config) *core {
 		topics:     make(map[string]*topic),
 		producers:  make(map[uint64]*producer),
 		consumers:  make(map[uint64]*consumer),
+		schemas:    registry{make(map[string]*subject), make(map[uint64]*subject)},
 		calls:      callLog{limit: cfg.callLog},
 		waiters:    make(map[*waiter]struct{}),
 	}
@@ -211,6 +214,7 @@ func (c *core) unload(t *topic) {
 		delete(c.producers, p.id)
 	}
 	clear(t.producers)
+	t.schema.reload()
 	for _, s := range t.subs {
 		c.dropConsumers(s)
 		c.put(s)

@@ -24,6 +24,10 @@ func (b *Broker) Dump() (text string) {
 		for _, t := range c.sorted() {
 			d.topic(t)
 		}
+		for _, name := range slices.Sorted(maps.Keys(c.schemas.subjects)) {
+			s := c.schemas.subjects[name]
+			d.line(0, "schema %s, %s, %d versions, compatibility %s", name, s.latest().def.Kind, len(s.versions), s.mode)
+		}
 		for i, f := range c.faults.all {
 			d.line(0, "fault %d (%s): %d hits", i+1, f.describe(), f.hits)
 		}
@@ -71,6 +75,9 @@ func (d *dumper) topic(t *topic) {
 		moving = ", MOVING"
 	}
 	d.line(0, "topic %s, %s, %d published, %d kept%s", t.name, t.dispatch, t.next, t.log.len(), moving)
+	if s := t.schema; s.TopicSchema != (TopicSchema{}) {
+		d.line(1, "schema %q, policy %s, payloads checked %t", s.Subject, s.Policy, s.CheckPayload)
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.producers)) {
 		d.line(1, "producer %s, %d sent", name, t.producers[name].sent)
 	}

@@ -37,7 +37,7 @@ func errNoTopicLookup(name string) error {
 }
 
 func errRedoLookup() error {
-	return status.Error(codes.Unavailable, "The topic metadata was created, need to redo the lookup to find its broker")
+	return status.Error(codes.Unavailable, "The topic metadata was created, need to redo the lookup to find the correct broker")
 }
 
 func errElsewhere() error {

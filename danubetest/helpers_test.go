@@ -19,6 +19,7 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 	adminpb "github.com/danube-messaging/danube-connect-go/internal/pb/adminpb"
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/schemapb"
 )
 
 // stubs are the generated clients on one connection.
@@ -30,6 +31,7 @@ type stubs struct {
 	health    pb.HealthCheckClient
 	topics    adminpb.TopicAdminClient
 	spaces    adminpb.NamespaceAdminClient
+	schemas   schemapb.SchemaRegistryClient
 }
 
 func newStubs(t testing.TB, conn *grpc.ClientConn) *stubs {
@@ -41,6 +43,7 @@ func newStubs(t testing.TB, conn *grpc.ClientConn) *stubs {
 		health:    pb.NewHealthCheckClient(conn),
 		topics:    adminpb.NewTopicAdminClient(conn),
 		spaces:    adminpb.NewNamespaceAdminClient(conn),
+		schemas:   schemapb.NewSchemaRegistryClient(conn),
 	}
 }
 

@@ -19,6 +19,8 @@ type TopicInfo struct {
 	Bytes         uint64
 	Subscriptions []string // in order of creation
 	Producers     []string // sorted
+	// Schema is what is demanded of its messages.
+	Schema TopicSchema
 }
 
 // Message is one published message and what became of it.
@@ -36,7 +38,10 @@ type Message struct {
 	RequestID   uint64
 	PublishTime time.Time // the producer's
 	StoredAt    time.Time // the broker's
-	Deliveries  []Delivery
+	// SchemaID and SchemaVersion are 0 when the message has none.
+	SchemaID      uint64
+	SchemaVersion uint32
+	Deliveries    []Delivery
 }
 
 // Outcome is how a delivery ended.

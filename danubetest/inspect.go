@@ -21,6 +21,7 @@ func (b *Broker) Topics() (list []TopicInfo) {
 				Kept:      t.log.len(),
 				Bytes:     t.bytes,
 				Producers: slices.Sorted(maps.Keys(t.producers)),
+				Schema:    t.schema.TopicSchema,
 			}
 			for _, s := range t.subs {
 				info.Subscriptions = append(info.Subscriptions, s.name)
@@ -59,6 +60,9 @@ func (m *stored) info(t *topic) Message {
 		RequestID:   w.GetRequestId(),
 		PublishTime: time.UnixMilli(int64(w.GetPublishTime())),
 		StoredAt:    m.at,
+
+		SchemaID:      w.GetSchemaId(),
+		SchemaVersion: w.GetSchemaVersion(),
 	}
 	for _, d := range m.deliveries {
 		info.Deliveries = append(info.Deliveries, Delivery{

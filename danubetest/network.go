@@ -20,6 +20,7 @@ import (
 
 	adminpb "github.com/danube-messaging/danube-connect-go/internal/pb/adminpb"
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/schemapb"
 )
 
 // network is a listener and the gRPC server behind it: a broker's, or the proxy's.
@@ -116,6 +117,7 @@ func (n *network) serve() {
 	pb.RegisterConsumerServiceServer(srv, &consumerService{network: n})
 	pb.RegisterDiscoveryServer(srv, &discoveryService{network: n})
 	pb.RegisterHealthCheckServer(srv, &healthService{network: n})
+	schemapb.RegisterSchemaRegistryServer(srv, &schemaService{network: n})
 	adminpb.RegisterTopicAdminServer(srv, &topicAdmin{network: n})
 	adminpb.RegisterNamespaceAdminServer(srv, &namespaceAdmin{network: n})
 	adminpb.RegisterBrokerAdminServer(srv, &brokerAdmin{network: n})

@@ -14,11 +14,13 @@ import (
 //     or none has it; with [WithClusterCreate] also when this request has created it.
 //   - NOT_FOUND when the topic does not exist and topics are not created.
 //   - ALREADY_EXISTS when a plain topic and partitions would have the same base name.
-//   - FAILED_PRECONDITION when the topic has the other dispatch strategy.
+//   - FAILED_PRECONDITION when the topic has the other dispatch strategy, or another
+//     schema subject, or none yet and nobody has registered the request's.
 //   - RESOURCE_EXHAUSTED when the topic has as many producers as it may; see [WithLimits].
 //
-// The same name on the same topic gives the same id, whoever asks. The access mode and
-// the schema are ignored.
+// The same name on the same topic gives the same id, whoever asks. The access mode is
+// ignored, and so is the version of the schema. The request that creates the topic does
+// not give it its schema; the next one that names the subject does.
 func (s *producerService) CreateProducer(ctx context.Context, req *pb.ProducerRequest) (*pb.ProducerResponse, error) {
 	resp := &pb.ProducerResponse{RequestId: req.GetRequestId(), ProducerName: req.GetProducerName()}
 	in := Call{
@@ -56,11 +58,16 @@ func (c *core) createProducer(n *node, req *pb.ProducerRequest) (*producer, erro
 		if t, err = c.addTopic(name, want, c.placeNew(n)); err != nil {
 			return nil, err
 		}
+		t.schema.created = req.GetSchemaRef().GetSubject()
 		if c.cfg.clusterCreate {
 			return nil, errRedoLookup()
 		}
 	case known && t.dispatch != want:
 		return nil, errDispatchMismatch(name)
+	default:
+		if err := c.refer(t, req.GetSchemaRef()); err != nil {
+			return nil, err
+		}
 	}
 	p := t.producers[req.GetProducerName()]
 	if p == nil {

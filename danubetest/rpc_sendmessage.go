@@ -12,9 +12,10 @@ import (
 //   - OUT_OF_RANGE when the request is larger than 4 MiB.
 //   - NOT_FOUND when the producer is unknown: it was never created, or the broker
 //     restarted since, or the topic moved away.
-//   - PERMISSION_DENIED when the topic is not here, or about to move, or is not the
-//     producer's.
 //   - INVALID_ARGUMENT when the payload is larger than [WithMaxMessageSize] allows.
+//   - PERMISSION_DENIED when the topic is not here, or about to move, or is not the
+//     producer's, and when the message does not fit the topic's schema.
+//   - CANCELLED, as a reset stream, when its payload is to be checked as protobuf.
 //
 // Every field is stored as it came, but for the offset on reliable topics.
 func (s *producerService) SendMessage(ctx context.Context, req *pb.StreamMessage) (*pb.MessageResponse, error) {
@@ -46,17 +47,20 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 		return errNoProducer(m.GetMsgId().GetProducerId())
 	}
 	t := c.topics[m.GetMsgId().GetTopicName()]
+	if limit := c.cfg.maxMessage; limit > 0 && len(m.GetPayload()) > limit && t != nil && t.on(in.node) {
+		return errPayloadSize(len(m.GetPayload()), limit)
+	}
 	if t == nil || !t.on(in.node) {
 		return errPublish("Topic " + m.GetMsgId().GetTopicName() + " not found in registry")
 	}
 	if t.draining {
 		return errPublish("Topic " + t.name + " is draining or closed; retry lookup/moved")
 	}
+	if err := c.fits(t, m); err != nil {
+		return err
+	}
 	if p.topic != t {
 		return errPublish("the producer is not attached to topic " + t.name)
-	}
-	if limit := c.cfg.maxMessage; limit > 0 && len(m.GetPayload()) > limit {
-		return errPayloadSize(len(m.GetPayload()), limit)
 	}
 	p.sent++
 	c.append(t, m, in)

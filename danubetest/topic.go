@@ -33,7 +33,8 @@ type topic struct {
 	producers map[string]*producer
 	policies  map[string]FailurePolicy // stored for a subscription, by name
 	subs      []*subscription          // in order of creation
-	turn      int                      // the partition that takes the next keyless Publish; kept in partition 0
+	schema    topicSchema
+	turn      int // the partition that takes the next keyless Publish; kept in partition 0
 }
 
 // producer is a name on a topic that has an id.

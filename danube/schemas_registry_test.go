@@ -20,8 +20,8 @@ const (
 
 // What is registered comes back as it was, white space included, whatever the broker
 // keeps it in.
-func TestRealSchemasOfAllTypes(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestSchemasOfAllTypes(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		s := l.open().Schemas()
 		for _, tt := range []struct {
 			of         danube.SchemaType
@@ -68,8 +68,8 @@ func equalSchemas(a, b danube.SchemaInfo) bool {
 		a.Compatibility == b.Compatibility && a.Description == b.Description && a.CreatedBy == b.CreatedBy && a.CreatedAt.Equal(b.CreatedAt)
 }
 
-func TestRealSchemaVersions(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestSchemaVersions(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		s := l.open().Schemas()
 		subject := l.subject()
 		for _, miss := range []func() error{
@@ -151,8 +151,8 @@ func TestRealSchemaVersions(t *testing.T) {
 	})
 }
 
-func TestRealProducerWithSchema(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestProducerWithSchema(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		c := l.open()
 		s, topic, subject := c.Schemas(), l.topic(), l.subject()
 		try := func(ref danube.SchemaRef) error {
@@ -214,8 +214,8 @@ func TestRealProducerWithSchema(t *testing.T) {
 	})
 }
 
-func TestRealTopicSchemas(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestTopicSchemas(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		c := l.open()
 		s, topic, subject := c.Schemas(), l.topic(), l.subject()
 		_, err := s.TopicConfig(l.soon(), topic)
