@@ -20,6 +20,7 @@ const roleEnv = "DANUBE_BENCHMARK_ROLE"
 var roles = map[string]func(in io.Reader, out io.Writer) error{
 	"broker":    serveBroker,
 	"publisher": servePublisher,
+	"idler":     serveIdler,
 }
 
 // runRole runs the helper that the environment asks for, if it does.

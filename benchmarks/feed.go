@@ -17,8 +17,9 @@ const creditEvery = 16
 
 // feed publishes to a sink, from the publisher process.
 type feed struct {
-	child *child
-	seen  []atomic.Int64 // by partition
+	child  *child
+	seen   []atomic.Int64 // by partition
+	credit bool           // the publisher waits for the sink
 
 	mu    sync.Mutex
 	buf   []byte
@@ -26,12 +27,11 @@ type feed struct {
 }
 
 func openFeed(c *child, o orderOpen) (*feed, error) {
-	o.Ahead = ahead
 	var ok struct{}
 	if err := c.ask(order{Op: "open", Open: &o}, &ok); err != nil {
 		return nil, err
 	}
-	return &feed{child: c, seen: make([]atomic.Int64, max(1, o.Partitions))}, nil
+	return &feed{child: c, seen: make([]atomic.Int64, max(1, o.Partitions)), credit: o.Ahead > 0}, nil
 }
 
 func (f *feed) start() error {
@@ -43,7 +43,7 @@ func (f *feed) start() error {
 func (f *feed) settled(partition int32) {
 	i := max(0, partition)
 	n := f.seen[i].Add(1)
-	if n%creditEvery != 0 {
+	if !f.credit || n%creditEvery != 0 {
 		return
 	}
 	f.mu.Lock()
@@ -56,6 +56,14 @@ func (f *feed) settled(partition int32) {
 	f.buf = append(f.buf, ' ')
 	f.buf = strconv.AppendInt(f.buf, n, 10)
 	_, _ = f.child.in.Write(append(f.buf, '\n')) // a publisher that is gone shows when it is asked
+}
+
+// more publishes one more message from each sender, once start has published all that
+// was asked for, and returns how many there were in all.
+func (f *feed) more() (published, error) {
+	var r published
+	err := f.child.ask(order{Op: "more"}, &r)
+	return r, err
 }
 
 // total is how many records the sink is through with.

@@ -19,6 +19,15 @@ const acksInFlight = 10
 
 // bareSink has one stream for each partition and acks in goroutines beside it.
 func bareSink(ctx context.Context, r *run, opened func()) error {
+	return bareSinkAcking(acksInFlight)(ctx, r, opened)
+}
+
+// bareSinkAcking is the same with a number of acks in flight.
+func bareSinkAcking(inFlight int) func(ctx context.Context, r *run, opened func()) error {
+	return func(ctx context.Context, r *run, opened func()) error { return runBareSink(ctx, r, opened, inFlight) }
+}
+
+func runBareSink(ctx context.Context, r *run, opened func(), inFlight int) error {
 	conn, err := bare.Dial(r.url)
 	if err != nil {
 		return err
@@ -36,7 +45,7 @@ func bareSink(ctx context.Context, r *run, opened func()) error {
 	var wg sync.WaitGroup
 	for i, c := range consumers {
 		wg.Go(func() {
-			errs[i] = c.Run(ctx, acksInFlight, func(m *danubepb.StreamMessage) { r.settled(int32(i), m.GetPayload()) })
+			errs[i] = c.Run(ctx, inFlight, func(m *danubepb.StreamMessage) { r.settled(int32(i), m.GetPayload()) })
 		})
 	}
 	opened()
@@ -58,7 +67,7 @@ func danubeSink(ctx context.Context, r *run, opened func()) error {
 		fail  = make(chan error, 1)
 	)
 	c, err = client.NewConsumer(ctx, danube.ConsumerConfig{
-		Topic: r.topic, Subscription: subscription, Name: "bench",
+		Topic: r.topic, Subscription: subscription, Name: "bench", OnAnomaly: r.onAnomaly(),
 		Handler: func(m *danube.Message) {
 			<-ready
 			r.settled(m.Partition, m.Payload)
@@ -84,21 +93,25 @@ func danubeSink(ctx context.Context, r *run, opened func()) error {
 
 // runtimeSink is a SinkRuntime with a connector that does nothing.
 func runtimeSink(ctx context.Context, r *run, opened func()) error {
-	process := func(_ context.Context, rec *connect.SinkRecord) error {
+	return runSinkRuntime(ctx, r, opened, connect.SinkFunc(func(_ context.Context, rec *connect.SinkRecord) error {
 		r.settled(rec.Partition(), rec.Payload())
 		return nil
-	}
+	}), func(*connect.Config) {})
+}
+
+func runSinkRuntime(ctx context.Context, r *run, opened func(), sink connect.SinkConnector, change func(*connect.Config)) error {
 	client, err := danube.Open(danube.Config{Seeds: []string{r.url}, Logger: silent})
 	if err != nil {
 		return err
 	}
 	defer client.Close(ctx)
-	w := &watchedClient{Client: connect.DanubeClient(client), opened: opened}
+	w := &watchedClient{Client: connect.DanubeClient(client), opened: opened, anomaly: r.onAnomaly()}
 	if r.watch != nil {
 		w.arrived = r.watch.arrive
 	}
-	rt, err := connect.NewSinkRuntime(connect.SinkFunc(process), append(runtimeOptions(r), connect.WithClient(w), connect.WithConfigChange(func(c *connect.Config) {
+	rt, err := connect.NewSinkRuntime(sink, append(runtimeOptions(r), connect.WithClient(w), connect.WithConfigChange(func(c *connect.Config) {
 		c.SourceTopic, c.SubscriptionName = r.topic, subscription
+		change(c)
 	}))...)
 	if err != nil {
 		return err
@@ -106,12 +119,21 @@ func runtimeSink(ctx context.Context, r *run, opened func()) error {
 	return rt.Run(ctx)
 }
 
+// onAnomaly is who hears of what is missing, nil where nobody asks.
+func (r *run) onAnomaly() func(danube.Anomaly) {
+	if r.ledger == nil {
+		return nil
+	}
+	return r.ledger.anomaly
+}
+
 // watchedClient tells when a runtime has subscribed, which is when its publisher may
-// start, and, where asked, when a message came.
+// start, and, where asked, when a message came and what will not come.
 type watchedClient struct {
 	connect.Client
 	opened  func()
 	arrived func(*danube.Message) // nil in what is measured for speed
+	anomaly func(danube.Anomaly)  // the same
 }
 
 func (w *watchedClient) NewConsumer(ctx context.Context, cfg danube.ConsumerConfig) (connect.Consumer, error) {
@@ -120,6 +142,13 @@ func (w *watchedClient) NewConsumer(ctx context.Context, cfg danube.ConsumerConf
 		cfg.Handler = func(m *danube.Message) {
 			w.arrived(m)
 			next(m)
+		}
+	}
+	if w.anomaly != nil {
+		next := cfg.OnAnomaly
+		cfg.OnAnomaly = func(a danube.Anomaly) {
+			w.anomaly(a)
+			next(a)
 		}
 	}
 	c, err := w.Client.NewConsumer(ctx, cfg)

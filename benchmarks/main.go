@@ -4,15 +4,29 @@
 //	go run ./benchmarks                            # speed, against the embedded broker
 //	go run ./benchmarks -only sink,1p,1KiB         # a part of it
 //	DANUBE_SERVICE_URL=http://localhost:6650 go run ./benchmarks
-//	go run ./benchmarks -mode latency              # what the runtime adds to a delivery
-//	go run ./benchmarks -mode memory               # does it grow over a million records?
+//	go run ./benchmarks -mode all                  # everything, some 20 minutes
+//
+// The modes, each with what it looks for:
+//
+//	speed    messages a second, CPU and allocations of sources and sinks
+//	batches  a sink that takes 100 records at once, W = 1000
+//	keys     order per key on 16 workers, against one; the connector takes 10 ms, W = 64
+//	latency  what the runtimes add to a delivery, and to a send that waits for its receipt
+//	loss     what is lost when producers are faster than the subscription, W = 10
+//	idle     memory and CPU of a client with 1,000 partitions on which nothing happens
+//	memory   does it grow over a million records?
+//
+// W is how many messages of a subscription may be unacknowledged, which a broker's
+// configuration says. The embedded broker has what a mode asks for, and with
+// DANUBE_BROKER_BIN a real one is started that has it; the one at DANUBE_SERVICE_URL
+// is taken as it is.
 //
 // A real broker (0.15.1) keeps several MiB of memory and disk for each topic that it
 // ever had, deleted or not, and each run of each loop has a fresh one: a whole run
 // takes some GiB there. Start one for the purpose.
 //
 // The program judges nothing: figures of one machine are no test. Compare ratios,
-// and only those of one run.
+// and only those of one run. Beside the tables stands what is aimed at.
 package main
 
 import (
@@ -38,104 +52,56 @@ func main() {
 	}
 }
 
-// brokers starts or finds what to measure against.
-func brokers(which string) ([]*broker, error) {
-	url := os.Getenv("DANUBE_SERVICE_URL")
-	var list []*broker
-	if which == "real" || which == "both" || which == "auto" && url != "" {
-		if url == "" {
-			return nil, errors.New("DANUBE_SERVICE_URL is not set, and -broker asks for the broker there")
-		}
-		b, err := realBroker(url)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, b)
-	}
-	if which == "embedded" || which == "both" || which == "auto" && url == "" {
-		b, err := embeddedBroker()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, b)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("-broker %q: want embedded, real, both or auto", which)
-	}
-	return list, nil
-}
-
 // execute is the program.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	f, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
 	}
-	modes := map[string]func(context.Context, *bench, flags, io.Writer) (printable, error){
-		"speed":   speed,
-		"latency": latency,
-		"memory":  memory,
-	}
-	mode, ok := modes[f.mode]
-	if !ok {
-		return fmt.Errorf("-mode %q: want speed, latency or memory", f.mode)
-	}
 	on := thisMachine()
-	list, err := brokers(f.broker)
-	if err != nil {
-		return err
-	}
 	publisher, err := startChild("publisher")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, publisher.stop()) }()
 	stop, err := f.profile.start()
 	if err != nil {
-		return errors.Join(err, publisher.stop())
+		return err
 	}
-	var results []printable
-	for _, b := range list {
-		r, failed := mode(ctx, newBench(b, publisher, f.senders), f, stderr)
-		if failed == nil {
-			results = append(results, r)
+	if !f.json {
+		fmt.Fprintf(stdout, "machine: %s\n", on)
+	}
+	var all []modeResult
+	for _, m := range f.modes {
+		r := modeResult{Mode: m.name}
+		var failed error
+		r.Results, failed = m.measure(ctx, publisher, f, stderr)
+		err = errors.Join(err, failed)
+		if !f.json {
+			r.print(stdout)
 		}
-		err = errors.Join(err, failed, b.close())
+		all = append(all, r)
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	err = errors.Join(err, stop(), publisher.stop())
-	if n := leftOut(results); n > 0 {
+	if n := leftOut(all); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d rounds failed and are left out", n))
 	}
 	if f.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")
-		return errors.Join(err, e.Encode(map[string]any{"machine": on, "mode": f.mode, "results": results}))
+		err = errors.Join(err, e.Encode(map[string]any{"machine": on, "modes": all}))
 	}
-	fmt.Fprintf(stdout, "machine: %s\n", on)
-	for _, r := range results {
-		r.print(stdout)
-	}
-	if len(results) > 0 {
-		fmt.Fprint(stdout, results[0].legend())
-	}
-	return err
-}
-
-// printable is the result of one mode against one broker.
-type printable interface {
-	print(w io.Writer)
-	legend() string
-}
-
-func speed(ctx context.Context, b *bench, f flags, log io.Writer) (printable, error) {
-	return measure(ctx, b, f.cells, f.settings, log)
+	return errors.Join(err, stop())
 }
 
 // leftOut counts the rounds that are not in the results, which is no success.
-func leftOut(results []printable) (n int) {
-	for _, r := range results {
-		if t, ok := r.(throughput); ok {
-			for _, c := range t.Cells {
-				n += len(c.Failed)
+func leftOut(all []modeResult) (n int) {
+	for _, m := range all {
+		for _, r := range m.Results {
+			if t, ok := r.(interface{ leftOut() int }); ok {
+				n += t.leftOut()
 			}
 		}
 	}

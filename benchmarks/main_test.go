@@ -24,15 +24,19 @@ func TestSmoke(t *testing.T) {
 	}
 	var got struct {
 		Machine machine
-		Results []throughput
+		Modes   []struct {
+			Mode    string
+			Results []throughput
+		}
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v in %s", err, out.String())
 	}
-	if got.Machine.CPUs == 0 || len(got.Results) != 1 || len(got.Results[0].Cells) != 4 {
-		t.Fatalf("machine, one broker and four cells expected: %s", out.String())
+	if got.Machine.CPUs == 0 || len(got.Modes) != 1 || got.Modes[0].Mode != "speed" || len(got.Modes[0].Results) != 1 || len(got.Modes[0].Results[0].Cells) != 4 {
+		t.Fatalf("machine, one mode, one broker and four cells expected: %s", out.String())
 	}
-	for _, c := range got.Results[0].Cells {
+	res := got.Modes[0].Results[0]
+	for _, c := range res.Cells {
 		want := map[side]int{source: 4, sink: 3}[c.Side]
 		if len(c.Loops) != want || len(c.Failed) > 0 {
 			t.Errorf("%v: %d loops, failed %q", c.cell, len(c.Loops), c.Failed)
@@ -49,9 +53,12 @@ func TestSmoke(t *testing.T) {
 	}
 
 	out.Reset()
-	got.Results[0].print(&out)
+	res.print(&out)
 	if rows := strings.Count(out.String(), "\n"); rows < 2*4+2*3 {
 		t.Errorf("the table has %d lines:\n%s", rows, out.String())
+	}
+	if n := len(res.targets()); n != 4*4 {
+		t.Errorf("%d targets for four cells: %v", n, res.targets())
 	}
 }
 
@@ -61,11 +68,15 @@ func TestSmokeOtherModes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-mode", "latency", "-rounds", "1", "-n", "20", "-rate", "200"}, "added p50"},
-		{[]string{"-mode", "memory", "-partitions", "2", "-only", "2p,100B", "-records", "200"}, "live heap"},
+		{[]string{"-mode", "latency", "-n", "20", "-rate", "200"}, "p99 Emit with receipt, above the send"},
+		{[]string{"-mode", "memory", "-partitions", "2", "-sizes", "100B", "-only", "2p,100B", "-records", "200"}, "200 records with 10000 keys"},
+		{[]string{"-mode", "batches", "-n", "200"}, "batches of 100, speed against bare"},
+		{[]string{"-mode", "keys", "-n", "5"}, "16 workers against one"},
+		{[]string{"-mode", "loss", "-burst", "50"}, "4 producers: runtime, median loss"},
+		{[]string{"-mode", "idle", "-idle", "10ms", "-idle-partitions", "20"}, "danube producer, 20 idle partitions: CPU"},
 	} {
 		var out, log bytes.Buffer
-		if err := execute(t.Context(), tc.args, &out, &log); err != nil {
+		if err := execute(t.Context(), append(tc.args, "-rounds", "1"), &out, &log); err != nil {
 			t.Fatalf("%v: %v\n%s", tc.args, err, log.String())
 		}
 		if !strings.Contains(out.String(), tc.want) {
@@ -86,10 +97,13 @@ func TestFlags(t *testing.T) {
 		"-loops bare,naked":          "naked",
 		"leftover":                   "flags only",
 		"-broker real -rounds 1":     "DANUBE_SERVICE_URL is not set",
-		"-mode latency -only source": "sinks",
+		"-mode idle -idle 0s":        "positive",
+		"-mode batches -only source": "sinks",
+		"-mode loss -burst 0":        "positive",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Setenv("DANUBE_SERVICE_URL", "")
+			t.Setenv("DANUBE_BROKER_BIN", "")
 			var out bytes.Buffer
 			err := execute(t.Context(), strings.Fields(args), &out, &out)
 			if err == nil || !strings.Contains(err.Error(), want) {

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"text/tabwriter"
 	"time"
+
+	connect "github.com/danube-messaging/danube-connect-go"
 )
 
 // memorySettings are the flags of this mode.
@@ -28,6 +31,8 @@ type memoryCell struct {
 	cell
 	Seconds float64       `json:"seconds"`
 	Points  []memoryPoint `json:"points"`
+	Keys    int           `json:"keys,omitempty"`
+	Most    int64         `json:"rss_most"`
 	Live    bool          `json:"live_heap_flat"`
 	RSS     bool          `json:"rss_flat"`
 }
@@ -50,19 +55,31 @@ func memory(ctx context.Context, b *bench, f flags, log io.Writer) (printable, e
 		m := &memoryWatch{every: int64(f.memory.records / memoryPoints)}
 		b.onRun = m.look
 		start := time.Now()
-		list, err := loopsFor(c.Side, []string{"runtime"})
-		if err != nil {
+		l := loop{"runtime", runtimeSource, keyedSink}
+		if b.keys = 0; c.Side == sink {
+			b.keys = memoryKeys
+		}
+		debug.FreeOSMemory() // of the cell before
+		if _, err := b.once(ctx, c, l, f.memory.records); err != nil {
 			return nil, err
 		}
-		if _, err := b.once(ctx, c, list[0], f.memory.records); err != nil {
-			return nil, err
-		}
-		one := memoryCell{cell: c, Seconds: time.Since(start).Seconds(), Points: m.points}
+		one := memoryCell{cell: c, Seconds: time.Since(start).Seconds(), Keys: b.keys, Points: m.points}
 		one.judge()
 		fmt.Fprintf(log, "%-20s %d records, %v\n", c, f.memory.records, time.Since(start).Round(time.Second))
 		res.Cells = append(res.Cells, one)
 	}
 	return res, nil
+}
+
+// memoryKeys is how many routing keys the records of a sink have.
+const memoryKeys = 10_000
+
+// keyedSink is a SinkRuntime that keeps the order of each key.
+func keyedSink(ctx context.Context, r *run, opened func()) error {
+	return runSinkRuntime(ctx, r, opened, connect.SinkFunc(func(_ context.Context, rec *connect.SinkRecord) error {
+		r.settled(rec.Partition(), rec.Payload())
+		return nil
+	}), func(c *connect.Config) { c.Ordering, c.Concurrency = connect.OrderKey, keysWorkers })
 }
 
 // memoryWatch looks at the memory each time so many records have passed.
@@ -100,6 +117,7 @@ func (c *memoryCell) judge() {
 	for _, p := range c.Points {
 		live = append(live, float64(p.Live))
 		resident = append(resident, float64(p.RSS))
+		c.Most = max(c.Most, p.RSS)
 	}
 	c.Live = flat(live, 1<<20)
 	c.RSS = flat(resident, 8<<20)
@@ -120,7 +138,11 @@ func flat(values []float64, slack float64) bool {
 func (r memoryResult) print(w io.Writer) {
 	fmt.Fprintf(w, "\nbroker: %s, %s\n\n", r.Broker, r.URL)
 	for _, c := range r.Cells {
-		fmt.Fprintf(w, "%s, runtime, %d records in %.0f s\n", c.cell, r.Records, c.Seconds)
+		keys := ""
+		if c.Keys > 0 {
+			keys = fmt.Sprintf(" with %d keys, ordering = key,", c.Keys)
+		}
+		fmt.Fprintf(w, "%s, runtime, %d records%s in %.0f s\n", c.cell, r.Records, keys, c.Seconds)
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(tw, "records\theap in use MiB\tlive heap MiB\tRSS MiB\t")
 		for _, p := range c.Points {
@@ -129,6 +151,14 @@ func (r memoryResult) print(w io.Writer) {
 		_ = tw.Flush()
 		fmt.Fprintf(w, "live heap %s, RSS %s\n\n", flatText(c.Live), flatText(c.RSS))
 	}
+}
+
+func (r memoryResult) targets() (list []target) {
+	for _, c := range r.Cells {
+		want := map[side]string{source: "flat, under 64 MiB", sink: "flat, under 100 MiB"}[c.Side]
+		list = append(list, target{fmt.Sprintf("%s: RSS over %d records", c.cell, r.Records), want, fmt.Sprintf("%s, at most %.1f MiB", flatText(c.RSS), mib(c.Most))})
+	}
+	return list
 }
 
 func mib[T uint64 | int64](n T) float64 { return float64(n) / (1 << 20) }

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -20,7 +20,7 @@ import (
 // order is a command for the publisher process. Between start and stop it may also
 // be told, in lines of another form, how far the sink is: "c PARTITION COUNT".
 type order struct {
-	Op   string // open, start or stop
+	Op   string // open, start, more or stop
 	Open *orderOpen
 }
 
@@ -28,10 +28,12 @@ type order struct {
 type orderOpen struct {
 	URL, Topic string
 	Partitions int
-	Size       int // of a payload; the first 8 bytes are the time of sending
+	Size       int // of a payload; what it begins with: stampPayload
 	Senders    int // to each partition, each with one send outstanding
-	Ahead      int // how many messages of a partition may be out that the sink has not seen
+	Ahead      int // how many messages of a partition may be out that the sink has not seen; 0 for no limit
 	Rate       int // messages per second to all partitions together; 0 for as many as go
+	Keys       int // how many routing keys take turns; 0 for none
+	Count      int // how many messages each sender has; 0 for no end
 }
 
 // published is the answer to stop.
@@ -50,18 +52,6 @@ type publication struct {
 	begin time.Time
 	mu    sync.Mutex
 	err   error
-}
-
-// publishLine is one partition.
-type publishLine struct {
-	producers []*bare.Producer
-
-	mu     sync.Mutex
-	more   sync.Cond
-	sent   int64
-	seen   int64
-	ended  bool
-	waited time.Duration
 }
 
 func servePublisher(in io.Reader, out io.Writer) error {
@@ -92,6 +82,8 @@ func servePublisher(in io.Reader, out io.Writer) error {
 			p, err = openPublication(*o.Open)
 		case o.Op == "start" && p != nil:
 			p.start()
+		case o.Op == "more" && p != nil && p.stop != nil && p.open.Count > 0:
+			said, err = p.more()
 		case o.Op == "stop" && p != nil:
 			said, err = p.end()
 			p = nil
@@ -115,7 +107,7 @@ func openPublication(o orderOpen) (*publication, error) {
 	}
 	p := &publication{open: o, conn: conn}
 	for _, topic := range bare.WireTopics(o.Topic, o.Partitions) {
-		l := new(publishLine)
+		l := &publishLine{open: o}
 		l.more.L = &l.mu
 		for i := range o.Senders {
 			producer, err := bare.NewProducer(ctx, conn, topic, fmt.Sprintf("publisher-%d", i))
@@ -123,7 +115,7 @@ func openPublication(o orderOpen) (*publication, error) {
 				_ = conn.Close()
 				return nil, err
 			}
-			l.producers = append(l.producers, producer)
+			l.senders = append(l.senders, newPublishSender(producer, uint32(i), o.Size))
 		}
 		p.lines = append(p.lines, l)
 	}
@@ -139,9 +131,9 @@ func (p *publication) start() {
 		gap = time.Second * time.Duration(len(p.lines)*p.open.Senders) / time.Duration(p.open.Rate)
 	}
 	for _, l := range p.lines {
-		for _, producer := range l.producers {
+		for _, sender := range l.senders {
 			p.wg.Go(func() {
-				if err := l.publish(ctx, producer, p.open.Size, int64(p.open.Ahead), gap); err != nil && ctx.Err() == nil {
+				if err := l.publish(ctx, sender, gap); err != nil && ctx.Err() == nil {
 					p.mu.Lock()
 					p.err = err
 					p.mu.Unlock()
@@ -151,48 +143,17 @@ func (p *publication) start() {
 	}
 }
 
-// publish sends until ctx ends.
-func (l *publishLine) publish(ctx context.Context, p *bare.Producer, size int, ahead int64, gap time.Duration) error {
-	payload := make([]byte, max(size, 8))
-	for i := range payload {
-		payload[i] = byte(i)
-	}
-	tick := time.NewTimer(gap)
-	defer tick.Stop()
-	for {
-		if gap > 0 {
-			select {
-			case <-tick.C:
-				tick.Reset(gap)
-			case <-ctx.Done():
-				return nil
-			}
+// more waits until every sender has sent its count, and sends one more message of each.
+func (p *publication) more() (r published, err error) {
+	p.wg.Wait()
+	for _, l := range p.lines {
+		for _, s := range l.senders {
+			l.sent++
+			err = errors.Join(err, l.send(context.Background(), s))
 		}
-		if !l.take(ahead) {
-			return nil
-		}
-		binary.LittleEndian.PutUint64(payload, uint64(time.Now().UnixNano()))
-		// Not cancelled by the end: a send that is can leave a hole in the topic.
-		if err := p.Send(context.WithoutCancel(ctx), payload[:size]); err != nil {
-			return err
-		}
+		r.Count += l.sent
 	}
-}
-
-// take waits until one more message may go out; false when it is over.
-func (l *publishLine) take(ahead int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for !l.ended && l.sent-l.seen >= ahead {
-		since := time.Now()
-		l.more.Wait()
-		l.waited += time.Since(since)
-	}
-	if l.ended {
-		return false
-	}
-	l.sent++
-	return true
+	return r, errors.Join(p.err, err)
 }
 
 // credit reads "c PARTITION COUNT".

@@ -72,10 +72,10 @@ func (t throughput) print(w io.Writer) {
 			if i > 0 {
 				row[6], row[7] = ratioText(r.ratio(i, byRate))
 				row[9], row[10] = ratioText(r.ratio(i, byCPU))
-				row[12] = fmt.Sprintf("%+.1f", mallocs.Median-summarize(r.Loops[0].values(byMallocs)).Median)
+				row[12] = fmt.Sprintf("%+.1f", mallocs.Median-r.Loops[0].median(byMallocs))
 			}
 			if r.Side == sink {
-				row[13] = fmt.Sprintf("%.0f%%", 100*summarize(l.values(byWaited)).Median)
+				row[13] = fmt.Sprintf("%.0f%%", 100*l.median(byWaited))
 				row[14] = fmt.Sprint(l.lost())
 			}
 			fmt.Fprintln(tw, strings.Join(row, "\t"))

@@ -49,7 +49,9 @@ type run struct {
 	topic   string
 	payload []byte     // of a source
 	feed    *feed      // of a sink
-	watch   *stopwatch // of a sink; nil where only speed counts
+	watch   *stopwatch // nil where only speed counts
+	ledger  *ledger    // of a sink; nil where only speed counts
+	rate    int        // of a source that waits for receipts
 
 	nonReliable bool // the topic of a source
 }
@@ -59,6 +61,9 @@ type run struct {
 func (r *run) settled(partition int32, payload []byte) {
 	if r.watch != nil {
 		r.watch.processed(partition, payload)
+	}
+	if r.ledger != nil {
+		r.ledger.got(payload)
 	}
 	r.feed.settled(partition)
 	r.add()
@@ -76,7 +81,8 @@ type bench struct {
 	runs      int
 
 	// What modes other than speed ask for; the zero values are speed's.
-	rate        int                         // of the publisher, in messages per second
+	rate        int                         // of the publisher, or of a source, in messages per second
+	keys        int                         // that the publisher uses
 	watch       *stopwatch                  // of the next run
 	nonReliable bool                        // topics of sources
 	onRun       func(context.Context, *run) // runs beside each run
@@ -95,6 +101,7 @@ func (b *bench) once(ctx context.Context, c cell, l loop, n int) (figures, error
 		url:   b.broker.url,
 		topic: fmt.Sprintf("/default/bench-%s-%04d", b.stamp, b.runs),
 		watch: b.watch,
+		rate:  b.rate,
 
 		nonReliable: b.nonReliable,
 	}
@@ -130,18 +137,40 @@ func (b *bench) once(ctx context.Context, c cell, l loop, n int) (figures, error
 }
 
 // sinkOnce runs the loop beside a publisher that is never far ahead of it.
-func (b *bench) sinkOnce(ctx context.Context, r *run, l loop) (figures, error) {
+func (b *bench) sinkOnce(ctx context.Context, r *run, l loop) (f figures, err error) {
 	senders := 1
 	if r.cell.Partitions <= 1 {
 		senders = b.senders
 	}
-	var err error
 	r.feed, err = openFeed(b.publisher, orderOpen{
 		URL: r.url, Topic: r.topic, Partitions: r.cell.Partitions, Size: r.cell.Size, Senders: senders, Rate: b.rate,
+		Keys: b.keys, Ahead: ahead,
 	})
 	if err != nil {
-		return figures{}, err
+		return f, err
 	}
+	err = r.beside(ctx, l, func(ended <-chan struct{}, sunk *error) error {
+		err := r.feed.start()
+		if err == nil {
+			err = waitFor(r.done, ended, sunk)
+		}
+		p, stopErr := r.feed.stop() // also after an error: the publisher serves the next run
+		if err == nil {
+			err = stopErr
+		}
+		if err != nil {
+			return err
+		}
+		f = r.figures()
+		f.Waited, f.Lost = p.Waited, r.missing(p.Count)
+		return nil
+	})
+	return f, err
+}
+
+// beside runs a sink loop, and what is to be done while it runs once it has opened its
+// subscriptions.
+func (r *run) beside(ctx context.Context, l loop, do func(ended <-chan struct{}, sunk *error) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	opened, ended := make(chan struct{}), make(chan struct{})
@@ -154,25 +183,10 @@ func (b *bench) sinkOnce(ctx context.Context, r *run, l loop) (figures, error) {
 		cancel()
 		<-ended
 	}()
-
-	err = waitFor(opened, ended, &sunk)
-	if err == nil {
-		err = r.feed.start()
+	if err := waitFor(opened, ended, &sunk); err != nil {
+		return err
 	}
-	if err == nil {
-		err = waitFor(r.done, ended, &sunk)
-	}
-	p, stopErr := r.feed.stop() // also after an error: the publisher serves the next run
-	if err == nil {
-		err = stopErr
-	}
-	if err != nil {
-		return figures{}, err
-	}
-	f := r.figures()
-	f.Waited = p.Waited
-	f.Lost = r.missing(p.Count)
-	return f, nil
+	return do(ended, &sunk)
 }
 
 // waitFor waits for a step of a loop, which must not end before.

@@ -36,11 +36,15 @@ type settings struct {
 	loops  []string
 }
 
-// measure runs all cells. Progress goes to log.
-func measure(ctx context.Context, b *bench, cells []cell, s settings, log io.Writer) (throughput, error) {
+// speed runs all cells. Progress goes to log.
+func speed(ctx context.Context, b *bench, f flags, log io.Writer) (printable, error) {
 	t := throughput{Broker: b.broker.name, URL: b.broker.url}
-	for _, c := range cells {
-		r, err := b.measureCell(ctx, c, s, log)
+	for _, c := range f.cells {
+		list, err := loopsFor(c.Side, f.loops)
+		if err != nil {
+			return t, err
+		}
+		r, err := b.measureCell(ctx, c, list, f.settings, log)
 		if err != nil {
 			return t, err
 		}
@@ -52,11 +56,10 @@ func measure(ctx context.Context, b *bench, cells []cell, s settings, log io.Wri
 // measureCell runs the loops one after the other, round after round, so that what
 // else the machine does meets all of them. A round in which a loop failed is left
 // out for all loops.
-func (b *bench) measureCell(ctx context.Context, c cell, s settings, log io.Writer) (cellResult, error) {
+func (b *bench) measureCell(ctx context.Context, c cell, list []loop, s settings, log io.Writer) (cellResult, error) {
 	r := cellResult{cell: c, Records: s.n}
-	list, err := loopsFor(c.Side, s.loops)
-	if err != nil || len(list) == 0 {
-		return r, err
+	if len(list) == 0 {
+		return r, nil
 	}
 	if r.Records == 0 {
 		n, err := b.calibrate(ctx, c, list, s.target)
@@ -115,3 +118,54 @@ func (b *bench) calibrate(ctx context.Context, c cell, list []loop, target time.
 	n := int(rate * target.Seconds())
 	return max(probe/2, min(n, most, mostBytes/c.Size)), nil
 }
+
+func (t throughput) leftOut() (n int) {
+	for _, c := range t.Cells {
+		n += len(c.Failed)
+	}
+	return n
+}
+
+// targets are those of the speed of the wire. The allocations of a source's loop hold
+// one that is the loop's own: the record, which bare stubs do not need.
+func (t throughput) targets() (list []target) {
+	for _, c := range t.Cells {
+		bare, client, runtime, plain := c.loop("bare"), c.loop("danube"), c.loop("runtime"), c.loop("unstamped")
+		if bare == nil {
+			continue
+		}
+		own := 0.0
+		if c.Side == source {
+			own = 1
+		} else {
+			plain = runtime // sinks add no stamps
+		}
+		for _, l := range []*loopResult{client, runtime} {
+			if l != nil {
+				got := summarize(ratios(l.values(byRate), bare.values(byRate)))
+				list = append(list, target{fmt.Sprintf("%s: %s, speed against bare", c.cell, l.Name), "at least 0.95", got.spread("%.2f")})
+			}
+		}
+		if client != nil {
+			list = append(list, target{fmt.Sprintf("%s: danube, allocations above bare", c.cell), "at most 2",
+				fmt.Sprintf("%+.1f", client.median(byMallocs)-bare.median(byMallocs)-own)})
+		}
+		if client != nil && plain != nil {
+			list = append(list, target{fmt.Sprintf("%s: runtime without stamps, allocations above danube", c.cell), "at most 3",
+				fmt.Sprintf("%+.1f", plain.median(byMallocs)-client.median(byMallocs))})
+		}
+	}
+	return list
+}
+
+// loop returns the result of a loop, nil where it has no rounds.
+func (r cellResult) loop(name string) *loopResult {
+	for i := range r.Loops {
+		if r.Loops[i].Name == name && len(r.Loops[i].Rounds) > 0 {
+			return &r.Loops[i]
+		}
+	}
+	return nil
+}
+
+func (l loopResult) median(c column) float64 { return summarize(l.values(c)).Median }

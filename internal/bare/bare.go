@@ -85,6 +85,13 @@ func (p *Producer) Send(ctx context.Context, payload []byte) error {
 	return err
 }
 
+// SendKey is Send with a routing key.
+func (p *Producer) SendKey(ctx context.Context, key string, payload []byte) error {
+	p.msg.RoutingKey = &key
+	defer func() { p.msg.RoutingKey = nil }()
+	return p.Send(ctx, payload)
+}
+
 // Consumer receives one topic on the wire in an Exclusive subscription.
 type Consumer struct {
 	service danubepb.ConsumerServiceClient
