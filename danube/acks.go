@@ -11,8 +11,8 @@ import (
 )
 
 // Acks go out from workers that are started when there is something to send and
-// that end when there is not, so that an idle partition has none. All methods that
-// say so are called with p.mu held.
+// that end when there is not, so that an idle partition has none; the goroutines are
+// the client's. All methods that say so are called with p.mu held.
 
 // work starts as many workers as there may be acks for. With p.mu held.
 func (p *partition) work() {
@@ -36,7 +36,7 @@ func (p *partition) work() {
 		a.offset, a.id = offset, id
 		p.workers++
 		p.wg.Add(1)
-		go a.run()
+		p.c.client.ackers.start(a)
 	}
 }
 

@@ -25,6 +25,7 @@ type Client struct {
 	security security
 	schemas  Schemas
 	lookout  *lookout
+	ackers   ackWorkers
 
 	mu     sync.Mutex
 	conns  map[endpoint]*grpc.ClientConn
@@ -78,6 +79,7 @@ func (c *Client) Close(ctx context.Context) error {
 		wg.Go(func() { errs[i] = o.Close(ctx) })
 	}
 	wg.Wait()
+	c.ackers.close()
 
 	c.mu.Lock()
 	conns := c.conns
