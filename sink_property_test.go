@@ -265,7 +265,7 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 				l.trouble(rnd.IntN)
 			}
 		}
-		r.stop() // in the middle of everything; it may have ended by itself
+		r.stop()                 // in the middle of everything; it may have ended by itself
 		l.pause(2 * time.Minute) // calls that were left behind come back
 		audit(rt, r)
 		for _, route := range rt.routes {
