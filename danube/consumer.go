@@ -3,7 +3,10 @@ package danube
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/internal/gate"
@@ -20,14 +23,16 @@ type Consumer struct {
 	client *Client
 	cfg    ConsumerConfig
 	inbox  *inbox
-	parts  map[string]*partition // by the topic on the wire; not changed once made
+	parts  atomic.Pointer[map[string]*partition] // by the topic on the wire; replaced when one joins
 
 	gate   gate.Gate       // shut while the consumer is paused
 	ctx    context.Context // ends with the consumer
 	cancel context.CancelCauseFunc
 
-	mu  sync.Mutex
-	err error // why the consumer has failed
+	mu      sync.Mutex
+	err     error // why the consumer has failed
+	closing bool  // no partition joins any more
+	growing sync.WaitGroup
 
 	close  sync.Once
 	closed error
@@ -51,7 +56,8 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 	if err != nil {
 		return nil, err
 	}
-	con := &Consumer{client: c, cfg: cfg, parts: make(map[string]*partition)}
+	con := &Consumer{client: c, cfg: cfg}
+	con.parts.Store(&map[string]*partition{})
 	con.ctx, con.cancel = context.WithCancelCause(context.Background())
 	if cfg.Handler == nil {
 		con.inbox = newInbox(cfg.MaxQueued, cfg.MaxQueuedBytes)
@@ -59,18 +65,11 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 			con.inbox.handOut = func(m *Message) { con.parts[m.WireTopic].handOut(m) }
 		}
 	}
-	for _, n := range parts {
-		p := newPartition(con, n)
-		con.parts[p.topic] = p
-	}
 	if err := c.register(con); err != nil {
 		return nil, err
 	}
-	for _, p := range con.parts {
-		c.lookout.add(p)
-		go p.run()
-	}
-	for _, p := range con.parts {
+	con.start(parts...)
+	for _, p := range con.partitions() {
 		select {
 		case <-p.opened:
 		case <-con.ctx.Done():
@@ -80,16 +79,49 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 			p.mu.Unlock()
 			con.fail(gaveUp("subscribe to", p.topic, ctx, last))
 		}
-		if con.ctx.Err() != nil {
-			_ = con.Close(ctx)
-			if err := con.Err(); err != nil {
-				return nil, err
-			}
-			return nil, &Error{Op: "subscribe to", Topic: cfg.Topic, Reason: ErrClosed}
+	}
+	if con.ctx.Err() != nil || len(con.partitions()) == 0 {
+		_ = con.Close(ctx)
+		if err := con.Err(); err != nil {
+			return nil, err
+		}
+		return nil, &Error{Op: "subscribe to", Topic: cfg.Topic, Reason: ErrClosed}
+	}
+	if parts[0] != NoPartition && cfg.PartitionRefresh > 0 {
+		con.mu.Lock()
+		defer con.mu.Unlock()
+		if !con.closing {
+			con.growing.Go(func() { c.watchPartitions(con.ctx, cfg.Topic, parts, cfg.PartitionRefresh, con.grow) })
 		}
 	}
 	return con, nil
 }
+
+// start begins to consume partitions; false means that the consumer closes.
+func (c *Consumer) start(numbers ...int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return false
+	}
+	parts, fresh := maps.Clone(*c.parts.Load()), make([]*partition, 0, len(numbers))
+	for _, n := range numbers {
+		p := newPartition(c, n)
+		parts[p.topic], fresh = p, append(fresh, p)
+	}
+	c.parts.Store(&parts)
+	for _, p := range fresh { // they are known before anything comes
+		c.client.lookout.add(p)
+		go p.run()
+	}
+	return true
+}
+
+// partitions returns all there are at present.
+func (c *Consumer) partitions() []*partition { return slices.Collect(maps.Values(*c.parts.Load())) }
+
+// partition returns the one that a message came from, nil for another consumer's.
+func (c *Consumer) partition(m *Message) *partition { return (*c.parts.Load())[m.WireTopic] }
 
 // ensureTopic creates a topic that does not exist, by making a producer on it: the
 // broker's client port has no other way.
@@ -141,7 +173,7 @@ func (c *Consumer) Receive(ctx context.Context) (*Message, error) {
 // acknowledge: received by another one, acknowledged before, or from before the
 // topic's numbering started again.
 func (c *Consumer) Ack(m *Message) error {
-	p := c.parts[m.WireTopic]
+	p := c.partition(m)
 	if p == nil || !p.settle(m, settled) {
 		return &Error{Op: "acknowledge", Topic: m.WireTopic, Reason: ErrInvalid, Err: errNotOurs}
 	}
@@ -156,7 +188,7 @@ var errNotOurs = errors.New("no such message waits for it here")
 // published after it. On a topic that has gone quiet it may not come before the
 // next publish. For an ordered consumer, trying again in the process is better.
 func (c *Consumer) Nack(ctx context.Context, m *Message, delay time.Duration, reason string) error {
-	p := c.parts[m.WireTopic]
+	p := c.partition(m)
 	if p == nil || !p.settle(m, nacked) {
 		return &Error{Op: "nack", Topic: m.WireTopic, Reason: ErrInvalid, Err: errNotOurs}
 	}
@@ -170,7 +202,7 @@ func (c *Consumer) Flush(ctx context.Context) error {
 	if c.gate.Waiting() != nil {
 		return nil
 	}
-	for _, p := range c.parts {
+	for _, p := range c.partitions() {
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
@@ -210,7 +242,10 @@ func (c *Consumer) fail(err error) {
 // from there. A Handler that waits for something should watch Done as well.
 func (c *Consumer) Close(ctx context.Context) error {
 	c.close.Do(func() {
-		for _, p := range c.parts {
+		c.mu.Lock()
+		c.closing = true
+		c.mu.Unlock()
+		for _, p := range c.partitions() {
 			p.stopDelivery()
 		}
 		if c.inbox != nil {
@@ -221,7 +256,8 @@ func (c *Consumer) Close(ctx context.Context) error {
 			errs = append(errs, c.Flush(ctx))
 		}
 		c.cancel(ErrClosed)
-		for _, p := range c.parts {
+		c.growing.Wait()
+		for _, p := range c.partitions() {
 			c.client.lookout.remove(p)
 			p.told()
 			errs = append(errs, p.wait(ctx))

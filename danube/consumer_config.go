@@ -2,6 +2,7 @@ package danube
 
 import (
 	"errors"
+	"time"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -78,6 +79,14 @@ type ConsumerConfig struct {
 	// published: OnAnomaly hears of StampGap, StampGapFilled and StampRepeated. Exclusive
 	// and Failover only: other types hand a part of the numbers to others.
 	Stamps *StampTracker
+	// PartitionRefresh is the time, spread by a fifth to either side, between two looks
+	// whether a partitioned topic has got more partitions; those are consumed as well. A
+	// new subscription starts with what is published after it, so what was published to a
+	// new partition before it was noticed does not come. Default: 1 min; negative: never.
+	PartitionRefresh time.Duration
+	// OnPartitions, if set, hears when the brokers list other partitions than before, once
+	// for each list, from a goroutine of its own; it must not block.
+	OnPartitions func(PartitionsEvent)
 	// OnAnomaly, if set, hears of losses that the client can see, before the message
 	// that shows them is handed out, from the goroutine that reads the partition's
 	// stream; of those that stamps show from the one that calls Receive, if there is no
@@ -107,5 +116,6 @@ func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	if c.AcksInFlight == 0 {
 		c.AcksInFlight = 10
 	}
+	setDefault(&c.PartitionRefresh, time.Minute)
 	return c, errors.Join(errs...)
 }

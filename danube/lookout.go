@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,11 +72,7 @@ func (l *lookout) remove(p *partition) {
 
 func (l *lookout) run(ctx context.Context, stopped chan struct{}) {
 	defer close(stopped)
-	for {
-		interval := l.client.cfg.MetricsInterval
-		if !sleep(ctx, time.Duration(float64(interval)*(0.8+0.4*rand.Float64()))) {
-			return
-		}
+	for sleep(ctx, spread(l.client.cfg.MetricsInterval)) {
 		l.round(ctx)
 	}
 }

@@ -69,15 +69,31 @@ func (r *router) lookup(ctx context.Context, topic string) (target, error) {
 // partitions lists the names on the wire that belong to a topic: its partitions in
 // numeric order, the topic itself, or none when it does not exist.
 func (r *router) partitions(ctx context.Context, topic string) (parts []int32, err error) {
-	err = r.eachSeed(ctx, "list partitions of", topic, func(ctx context.Context, _ endpoint, d danubepb.DiscoveryClient) error {
+	err = r.list(ctx, topic, func(listed []string) (err error) {
+		parts, err = partitionsOf(topic, listed)
+		return err
+	})
+	return parts, err
+}
+
+// listPartitions lists a topic's partitions as they are, with holes, and whether the
+// topic itself is there.
+func (r *router) listPartitions(ctx context.Context, topic string) (parts []int32, plain bool, err error) {
+	err = r.list(ctx, topic, func(listed []string) (err error) {
+		parts, plain, err = listedPartitions(topic, listed)
+		return err
+	})
+	return parts, plain, err
+}
+
+func (r *router) list(ctx context.Context, topic string, read func(listed []string) error) error {
+	return r.eachSeed(ctx, "list partitions of", topic, func(ctx context.Context, _ endpoint, d danubepb.DiscoveryClient) error {
 		resp, err := d.TopicPartitions(ctx, &danubepb.TopicLookupRequest{Topic: topic})
 		if err != nil {
 			return err
 		}
-		parts, err = partitionsOf(topic, resp.GetPartitions())
-		return err
+		return read(resp.GetPartitions())
 	})
-	return parts, err
 }
 
 // eachSeed asks one seed after the other until one answers.

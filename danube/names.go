@@ -54,11 +54,13 @@ func partitionOf(topic, wire string) (int32, bool) {
 	return int32(n), true
 }
 
-// partitionsOf picks the partitions of topic from a broker's list, in numeric
-// order; a topic that is not partitioned is its own only one.
-func partitionsOf(topic string, listed []string) ([]int32, error) {
-	var parts []int32
-	plain := false
+// maxPartitions is more than any topic has: a list of more is nonsense, and must not
+// become as many sessions.
+const maxPartitions = 16384
+
+// listedPartitions picks the partitions of topic from a broker's list, in numeric
+// order, and whether the topic itself is there.
+func listedPartitions(topic string, listed []string) (parts []int32, plain bool, err error) {
 	for _, wire := range listed {
 		switch n, ok := partitionOf(topic, wire); {
 		case !ok:
@@ -68,11 +70,24 @@ func partitionsOf(topic string, listed []string) ([]int32, error) {
 			parts = append(parts, n)
 		}
 	}
+	slices.Sort(parts)
+	parts = slices.Compact(parts)
+	if len(parts) > maxPartitions {
+		return nil, false, fmt.Errorf("danube: topic %s: the broker lists %d partitions, more than the %d that are possible", topic, len(parts), maxPartitions)
+	}
+	return parts, plain, nil
+}
+
+// partitionsOf is what to open of a topic: its partitions, or itself when it is not
+// partitioned.
+func partitionsOf(topic string, listed []string) ([]int32, error) {
+	parts, plain, err := listedPartitions(topic, listed)
+	if err != nil {
+		return nil, err
+	}
 	if plain {
 		return []int32{NoPartition}, nil
 	}
-	slices.Sort(parts)
-	parts = slices.Compact(parts)
 	for i, n := range parts {
 		if int32(i) != n {
 			return nil, fmt.Errorf("danube: topic %s: partition %d is missing (the broker lists %d partitions)", topic, i, len(parts))

@@ -14,7 +14,7 @@ var errPaused = errors.New("paused")
 // meanwhile, a broker keeps 256 messages for a subscription by default.
 func (c *Consumer) Pause() {
 	c.gate.Shut()
-	for _, p := range c.parts {
+	for _, p := range c.partitions() {
 		p.mu.Lock()
 		if p.sess != nil {
 			p.sess.cancel(errPaused)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ProducerConfig describes a producer.
@@ -33,6 +34,15 @@ type ProducerConfig struct {
 	// MaxPendingBytes bounds the same by payload. One message always fits.
 	// Default: 16 MiB.
 	MaxPendingBytes int
+	// Growth says what to do with partitions that a topic gets later; with a fixed number
+	// of Partitions nobody looks. Default: GrowNever.
+	Growth Growth
+	// PartitionRefresh is the time, spread by a fifth to either side, between two looks at
+	// the partitions of a topic that has some. Default: 1 min; negative: never.
+	PartitionRefresh time.Duration
+	// OnPartitions, if set, hears when the brokers list other partitions than before, once
+	// for each list, from a goroutine of its own; it must not block.
+	OnPartitions func(PartitionsEvent)
 	// OnSession, if set, hears of each change of a partition's session, from the
 	// partition's own goroutine (while the partitions are not known yet, from that of
 	// NewProducer); it must not block.
@@ -47,6 +57,13 @@ func (c ProducerConfig) withDefaults() (ProducerConfig, error) {
 	if c.MaxPending < 0 || c.MaxPendingBytes < 0 {
 		errs = append(errs, invalid("producer of %s: MaxPending and MaxPendingBytes must not be negative", c.Topic))
 	}
+	if c.Growth < GrowNever || c.Growth > GrowAll {
+		errs = append(errs, invalid("producer of %s: %v; want GrowNever, GrowUnkeyed or GrowAll", c.Topic, c.Growth))
+	}
+	if c.Growth != GrowNever && c.Partitions > 0 {
+		errs = append(errs, invalid("producer of %s: Growth %v beside a fixed number of Partitions; leave one of them out", c.Topic, c.Growth))
+	}
+	setDefault(&c.PartitionRefresh, time.Minute)
 	if c.MaxPending == 0 {
 		c.MaxPending = 1024
 	}
@@ -62,10 +79,16 @@ func (c ProducerConfig) withDefaults() (ProducerConfig, error) {
 type Producer struct {
 	client *Client
 	cfg    ProducerConfig
-	lanes  []*lane
+	lanes  atomic.Pointer[[]*lane] // replaced when some join
+	keyed  atomic.Int64            // how many of them keys are spread over
 	turn   atomic.Uint64
 	close  sync.Once
 	closed error
+
+	mu      sync.Mutex
+	stop    context.CancelFunc // of the looks at the partitions; nil without any
+	closing bool
+	growing sync.WaitGroup
 }
 
 // NewProducer opens a producer and returns when it has a session on every
@@ -80,16 +103,19 @@ func (c *Client) NewProducer(ctx context.Context, cfg ProducerConfig) (*Producer
 		return nil, err
 	}
 	p := &Producer{client: c, cfg: cfg}
+	var lanes []*lane
 	for _, n := range parts {
-		p.lanes = append(p.lanes, newLane(p, n))
+		lanes = append(lanes, newLane(p, n))
 	}
+	p.lanes.Store(&lanes)
+	p.keyed.Store(int64(len(lanes)))
 	if err := c.register(p); err != nil {
 		return nil, err
 	}
-	for _, l := range p.lanes {
+	for _, l := range lanes {
 		go l.run()
 	}
-	for _, l := range p.lanes {
+	for _, l := range lanes {
 		select {
 		case <-l.opened:
 		case <-ctx.Done():
@@ -103,7 +129,35 @@ func (c *Client) NewProducer(ctx context.Context, cfg ProducerConfig) (*Producer
 			return nil, err
 		}
 	}
+	if cfg.Partitions == 0 && parts[0] != NoPartition && cfg.PartitionRefresh > 0 {
+		p.watch(parts)
+	}
 	return p, nil
+}
+
+// watch begins to look for new partitions.
+func (p *Producer) watch(parts []int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	p.growing.Go(func() {
+		p.client.watchPartitions(ctx, p.cfg.Topic, parts, p.cfg.PartitionRefresh, func(listed []int32) bool { return p.grow(ctx, listed) })
+	})
+}
+
+// unwatch ends that.
+func (p *Producer) unwatch() {
+	p.mu.Lock()
+	p.closing = true
+	if p.stop != nil {
+		p.stop()
+	}
+	p.mu.Unlock()
+	p.growing.Wait()
 }
 
 // producerPartitions finds the partitions to publish to, asking until somebody
@@ -159,8 +213,9 @@ func gaveUp(op, topic string, ctx context.Context, last error) *Error {
 	return &Error{Op: op, Topic: topic, Err: err}
 }
 
-// Partitions returns the number of partitions, 1 for a topic without any.
-func (p *Producer) Partitions() int { return len(p.lanes) }
+// Partitions returns the number of partitions that are published to, 1 for a topic
+// without any.
+func (p *Producer) Partitions() int { return len(*p.lanes.Load()) }
 
 // Send publishes one message and returns when the broker has it. The broker has it
 // in memory then; it writes to disk later (up to 5 s by default), so a broker that
@@ -202,13 +257,14 @@ func (p *Producer) SendAsync(ctx context.Context, m *Outgoing, done func(Receipt
 }
 
 func (p *Producer) lane(key string) *lane {
+	lanes := *p.lanes.Load()
 	switch {
-	case len(p.lanes) == 1:
-		return p.lanes[0]
+	case len(lanes) == 1:
+		return lanes[0]
 	case key != "":
-		return p.lanes[keyPartition(key, len(p.lanes))]
+		return lanes[keyPartition(key, min(int(p.keyed.Load()), len(lanes)))]
 	}
-	return p.lanes[(p.turn.Add(1)-1)%uint64(len(p.lanes))]
+	return lanes[(p.turn.Add(1)-1)%uint64(len(lanes))]
 }
 
 // Close stops taking messages, publishes what was accepted, and ends the
@@ -217,9 +273,11 @@ func (p *Producer) lane(key string) *lane {
 // so. Calling it again returns the same.
 func (p *Producer) Close(ctx context.Context) error {
 	p.close.Do(func() {
-		errs := make([]error, len(p.lanes))
+		p.unwatch()
+		lanes := *p.lanes.Load()
+		errs := make([]error, len(lanes))
 		var wg sync.WaitGroup
-		for i, l := range p.lanes {
+		for i, l := range lanes {
 			wg.Go(func() { errs[i] = l.close(ctx) })
 		}
 		wg.Wait()
