@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
 // A KeyShared consumer that was away for three seconds is dead to the broker under its
@@ -64,4 +65,48 @@ func TestKeySharedNames(t *testing.T) {
 			}
 		}
 	}, "seed:1")
+}
+
+// A key goes to a consumer whose filters let it through, and one that none lets
+// through to nobody, for good.
+func TestKeyFilters(t *testing.T) {
+	onBoth(t, func(l *lab) {
+		topic, client := l.topic(), l.open()
+		p := l.producer(client, topic)
+		filtered := func(name string, filters ...string) *danube.Consumer {
+			return l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.Name, c.Type, c.KeyFilters = name, danube.KeyShared, filters })
+		}
+		orders, users := filtered("orders", "order-*", "invoice-?"), filtered("users", "user-*")
+		for _, key := range []string{"order-1", "user-1", "invoice-1", "invoice-10", "user-2"} {
+			_, err := p.Send(l.soon(), &danube.Outgoing{Payload: []byte(key), Key: key})
+			l.must(err)
+		}
+		l.send(p, "unkeyed")
+		for _, want := range []string{"order-1", "invoice-1"} {
+			l.ack(orders, l.receive(orders, want)...)
+		}
+		for _, want := range []string{"user-1", "user-2"} {
+			l.ack(users, l.receive(users, want)...)
+		}
+		rest := filtered("rest")
+		l.silent(rest, 3*time.Second)
+		l.silent(orders, time.Second)
+	}, danubetest.WithTraps(danubetest.TrapKeySkip))
+}
+
+func TestKeyFiltersConfig(t *testing.T) {
+	l := &lab{T: t}
+	client := l.open(func(c *danube.Config) { c.Seeds = []string{"a:1"} })
+	for _, tt := range []struct {
+		kind    danube.SubscriptionType
+		filters []string
+		say     string
+	}{
+		{danube.Exclusive, []string{"a"}, "type Exclusive"},
+		{danube.KeyShared, []string{"a", ""}, `key filter ""`},
+		{danube.KeyShared, []string{"a\xff"}, `a\xff`},
+	} {
+		_, err := client.NewConsumer(t.Context(), danube.ConsumerConfig{Topic: "/default/t", Subscription: "s", Name: "c", Type: tt.kind, KeyFilters: tt.filters})
+		l.want(err, danube.ErrInvalid, tt.say)
+	}
 }

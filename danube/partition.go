@@ -193,6 +193,7 @@ func (p *partition) subscribe(conn grpc.ClientConnInterface, at target) (uint64,
 		ConsumerName:     p.consumerName(),
 		Subscription:     p.c.cfg.Subscription,
 		SubscriptionType: p.c.cfg.Type.wire(),
+		KeyFilters:       p.c.cfg.KeyFilters,
 	})
 	if err != nil {
 		return 0, p.failed("subscribe to", at, rpcSubscribe, err)
