@@ -62,7 +62,7 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 	if cfg.Handler == nil {
 		con.inbox = newInbox(cfg.MaxQueued, cfg.MaxQueuedBytes)
 		if cfg.Stamps != nil {
-			con.inbox.handOut = func(m *Message) { con.parts[m.WireTopic].handOut(m) }
+			con.inbox.handOut = func(m *Message) { con.partition(m).handOut(m) }
 		}
 	}
 	if err := c.register(con); err != nil {
