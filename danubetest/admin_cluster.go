@@ -60,7 +60,7 @@ func (s *brokerAdmin) ListBrokers(ctx context.Context, req *adminpb.Empty) (*adm
 				role = "Cluster_Leader"
 			}
 			resp.Brokers = append(resp.Brokers, &adminpb.BrokerInfo{
-				BrokerId: n.name(), BrokerAddr: n.url, BrokerRole: role, AdminAddr: n.url, BrokerStatus: "active",
+				BrokerId: n.name(), BrokerAddr: n.url, BrokerRole: role, AdminAddr: n.url, MetricsAddr: s.b.metricsAddr(n), BrokerStatus: "active",
 			})
 		}
 		return nil

@@ -81,6 +81,7 @@ func (s *topicAdmin) Unsubscribe(ctx context.Context, req *adminpb.SubscriptionR
 		if sub == nil || sub.dormant || slices.ContainsFunc(sub.consumers, func(co *consumer) bool { return co.active }) {
 			return refuse("Unable to unsubscribe as the subscription " + req.GetSubscription() + " has active consumers")
 		}
+		c.meter(t)
 		c.dropConsumers(sub)
 		sub.dispatcher.reset()
 		c.alarms.clear(&sub.alarm)

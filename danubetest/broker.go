@@ -14,11 +14,12 @@ import (
 // Its state belongs to one goroutine, the loop: requests and methods hand it
 // functions to run and wait for them. The loop never waits for anything else.
 type Broker struct {
-	cfg   config
-	log   *slog.Logger
-	nets  []*network  // of the brokers in order, or the proxy's
-	life  sync.Mutex  // held over a whole start or stop
-	fatal func(error) // what a mistake in the use of the package does
+	cfg     config
+	log     *slog.Logger
+	nets    []*network       // of the brokers in order, or the proxy's
+	life    sync.Mutex       // held over a whole start or stop
+	metrics []*metricsServer // of the brokers in order
+	fatal   func(error)      // what a mistake in the use of the package does
 
 	tasks chan task
 	quit  chan struct{}
@@ -67,6 +68,13 @@ func New(opts ...Option) (*Broker, error) {
 		return nil, err
 	}
 	go b.loop()
+	if err := b.serveMetrics(); err != nil {
+		for _, n := range b.nets {
+			n.lis.Close()
+		}
+		b.Close()
+		return nil, err
+	}
 	for _, n := range b.nets {
 		n.serve()
 	}

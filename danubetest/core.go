@@ -210,6 +210,8 @@ func (c *core) dropConsumers(s *subscription) {
 // id, what is in flight, and how often it was tried. Messages and cursors stay, as far
 // as no trap is on.
 func (c *core) unload(t *topic) {
+	c.meter(t)
+	t.owner.unmeter(t)
 	for _, p := range t.producers {
 		delete(c.producers, p.id)
 	}

@@ -18,6 +18,7 @@ func (c *core) buryAll(s *subscription) {
 		}
 		sl.last().outcome = Dropped
 		s.dropped++
+		s.counts.buried[DeadLetter]++
 		c.stats.Dropped++
 		c.settle(s, sl)
 	}

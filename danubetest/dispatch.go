@@ -50,6 +50,7 @@ func (c *core) pass(s *subscription) {
 // false when there is no room, and the subscription waits for it.
 func (c *core) send(s *subscription, sl *slot, co *consumer) bool {
 	if !c.hasRoom(co) {
+		c.meter(s.topic) // says so until there is room
 		s.stuck, s.stuckTo = sl, co
 		c.changed = true
 		return false
@@ -69,6 +70,8 @@ func (c *core) send(s *subscription, sl *slot, co *consumer) bool {
 func (c *core) record(s *subscription, m *stored, co *consumer, attempt int) int {
 	m.deliveries = append(m.deliveries, delivery{sub: s, consumer: co.name, at: c.now, attempt: attempt})
 	co.delivered++
+	s.counts.messages++
+	s.counts.bytes += uint64(len(m.wire.GetPayload()))
 	c.stats.Delivered++
 	c.changed = true
 	return len(m.deliveries) - 1
@@ -209,6 +212,9 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 	if sl.attempts <= s.policy.MaxRedeliveries {
 		s.retry(sl, c.now.Add(s.policy.delay(sl.attempts, delay)))
 		return
+	}
+	if s.typ != KeyShared {
+		s.counts.exhausted[s.policy.Poison]++
 	}
 	log := c.cfg.logger.With("topic", s.topic.name, "subscription", s.name, "offset", sl.msg.place, "attempts", sl.attempts)
 	if s.policy.Poison == Drop {

@@ -87,6 +87,7 @@ func (b *Broker) Close() error {
 		for _, n := range b.nets {
 			n.stop()
 		}
+		b.closeMetrics()
 		close(b.quit)
 		<-b.gone
 		b.log.Debug("broker closed")

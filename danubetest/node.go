@@ -18,6 +18,8 @@ type node struct {
 	death alarm // when its topics go to others
 
 	overdue bool // that time came, and there were no others
+
+	meters meters
 }
 
 // name is the broker's id in the admin service.
@@ -124,6 +126,7 @@ func (c *core) down(n *node, killed bool) {
 			c.unload(t)
 		}
 	}
+	n.meters = meters{}
 	if killed && len(c.nodes) > 1 {
 		n.death.fire = func() { c.failover(n) }
 		c.alarms.set(&n.death, c.now.Add(c.cfg.timing.Failover))

@@ -22,6 +22,7 @@ type config struct {
 	namespaces    []string
 	maxMessage    int
 	limits        Limits
+	metricsAddr   string
 	logger        *slog.Logger
 	forgetAcked   bool
 	callLog       int

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ import (
 // real broker with a window of 10 and its admin service at DANUBE_ADMIN_URL. What they
 // write down must be the same on both.
 
-var scenarios = slices.Concat(noTraps(), schemaScenarios, trapScenarios)
+var scenarios = slices.Concat(noTraps(), schemaScenarios, metricScenarios, trapScenarios)
 
 func noTraps() (list []scenario) {
 	for _, sc := range soundScenarios {
@@ -36,8 +37,10 @@ func noTraps() (list []scenario) {
 // lab is one broker and what a scenario saw of it.
 type lab struct {
 	*stubs
-	run  string // makes names unique
-	seen []string
+	run string // makes names unique
+	// scrape returns the broker's metrics; nil on a real one whose address nobody knows.
+	scrape func() string
+	seen   []string
 }
 
 // topic returns the name of a topic of this run. None is the beginning of another:
@@ -154,6 +157,8 @@ func fakeRun(t *testing.T, run func(*lab), opts ...danubetest.Option) (seen []st
 	synctest.Test(t, func(t *testing.T) {
 		b := danubetest.Run(t, append(opts, danubetest.WithBufconn(), danubetest.WithClusterCreate())...)
 		l := &lab{stubs: dial(t, b), run: "fake"}
+		client := &http.Client{Transport: b.MetricsTransport()}
+		l.scrape = func() string { return get(t, client, b.MetricsURL()) }
 		run(l)
 		seen = l.seen
 	})
@@ -174,6 +179,9 @@ func realRun(t *testing.T, run func(*lab)) []string {
 	if url := os.Getenv("DANUBE_ADMIN_URL"); url != "" {
 		admin := newStubs(t, dial(url))
 		l.topics, l.spaces = admin.topics, admin.spaces
+	}
+	if url := os.Getenv("DANUBE_METRICS_URL"); url != "" {
+		l.scrape = func() string { return get(t, http.DefaultClient, url+"/metrics") }
 	}
 	run(l)
 	return l.seen
@@ -205,7 +213,7 @@ func TestScenariosOnTheRealBroker(t *testing.T) {
 			}
 			got := realRun(t, sc.run)
 			if got == nil {
-				t.Skip("DANUBE_ADMIN_URL is not set: not compared with a real broker")
+				t.Skip("DANUBE_ADMIN_URL or DANUBE_METRICS_URL is not set: not compared with a real broker")
 			}
 			if !slices.Equal(got, sc.want) {
 				t.Errorf("real broker:\n%s\ndanubetest:\n%s", strings.Join(got, "\n"), strings.Join(sc.want, "\n"))

@@ -72,6 +72,8 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 func (c *core) append(t *topic, m *pb.StreamMessage, in *Call) *stored {
 	c.changed = true
 	c.stats.Published++
+	t.counts.messages++
+	t.counts.bytes += uint64(len(m.GetPayload()))
 	if t.dispatch == NonReliable {
 		return c.scatter(t, m)
 	}

@@ -98,6 +98,7 @@ func (c *core) fits(t *topic, m *pb.StreamMessage) error {
 	if s.Policy == SchemaNone {
 		return nil
 	}
+	t.counts.checked[s.Policy]++
 	enforce := s.Policy == SchemaEnforce
 	refuse := func(format string, args ...any) error { return errPublish(fmt.Sprintf(format, args...)) }
 	switch sub := c.schemas.byID[m.GetSchemaId()]; {

@@ -56,6 +56,9 @@ type subscription struct {
 	alarm alarm
 
 	acked, nacked, timeouts, late, dropped, redelivered, skipped uint64
+
+	counts  subCounts
+	metered meteredSub
 }
 
 // consumer is one name in a subscription. It outlives its streams.

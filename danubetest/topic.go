@@ -34,7 +34,9 @@ type topic struct {
 	policies  map[string]FailurePolicy // stored for a subscription, by name
 	subs      []*subscription          // in order of creation
 	schema    topicSchema
-	turn      int // the partition that takes the next keyless Publish; kept in partition 0
+	counts    topicCounts
+	metered   topicCounts // what its broker's meters have of counts
+	turn      int         // the partition that takes the next keyless Publish; kept in partition 0
 }
 
 // producer is a name on a topic that has an id.
