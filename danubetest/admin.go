@@ -96,7 +96,7 @@ func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest)
 // ListNamespaceTopics lists the topics of a namespace by name.
 func (s *topicAdmin) ListNamespaceTopics(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.TopicInfoListResponse, error) {
 	resp := new(adminpb.TopicInfoListResponse)
-	in := Call{Method: MethodListNamespaceTopics}
+	in := Call{Method: MethodListNamespaceTopics, Namespace: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		for _, t := range c.sorted() {
 			if ns, _ := splitTopic(t.name); ns == req.GetName() {

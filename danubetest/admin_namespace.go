@@ -18,7 +18,7 @@ type namespaceAdmin struct {
 
 // CreateNamespace creates a namespace, which has no limits. NOT_FOUND when it exists.
 func (s *namespaceAdmin) CreateNamespace(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.NamespaceResponse, error) {
-	in := Call{Method: MethodCreateNamespace}
+	in := Call{Method: MethodCreateNamespace, Namespace: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		if c.namespaces[req.GetName()] {
 			return status.Errorf(codes.NotFound, "Unable to create the namespace: namespace %s already exists", req.GetName())
@@ -35,7 +35,7 @@ func (s *namespaceAdmin) CreateNamespace(ctx context.Context, req *adminpb.Names
 // DeleteNamespace deletes a namespace without topics. NOT_FOUND when it does not exist
 // or has some; those of a namespace whose name begins with this one count as its own.
 func (s *namespaceAdmin) DeleteNamespace(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.NamespaceResponse, error) {
-	in := Call{Method: MethodDeleteNamespace}
+	in := Call{Method: MethodDeleteNamespace, Namespace: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		refuse := func(why string) error {
 			return status.Errorf(codes.NotFound, "Unable to delete the namespace %s due to %s", req.GetName(), why)
@@ -59,7 +59,7 @@ func (s *namespaceAdmin) DeleteNamespace(ctx context.Context, req *adminpb.Names
 // names begin with its name.
 func (s *namespaceAdmin) GetNamespaceTopics(ctx context.Context, req *adminpb.NamespaceRequest) (*adminpb.TopicListResponse, error) {
 	resp := new(adminpb.TopicListResponse)
-	in := Call{Method: MethodGetNamespaceTopics}
+	in := Call{Method: MethodGetNamespaceTopics, Namespace: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		resp.Topics = c.inNamespace(req.GetName())
 		return nil

@@ -104,7 +104,7 @@ func (b *Broker) listen() error {
 	}
 	for i, n := range b.core.nodes {
 		if b.cfg.proxy {
-			n.net, n.url = b.nets[0], fmt.Sprintf("http://broker-%d.danubetest:6650", n.id)
+			n.net, n.url = b.nets[0], fmt.Sprintf("%sbroker-%d.danubetest:6650", b.scheme(), n.id)
 		} else {
 			n.net, n.url = b.nets[i], b.nets[i].url()
 		}

@@ -100,6 +100,8 @@ type Call struct {
 	Subscription string
 	// Subject is a name in the schema registry.
 	Subject string
+	// Namespace is what requests of the admin service about one carry.
+	Namespace string
 	// Producer and Consumer are names, found by the request's id where it has one.
 	Producer, Consumer string
 	RoutingKey         string
@@ -117,13 +119,17 @@ type Call struct {
 	// BrokerURL is the broker that the request names for a proxy, in the metadata
 	// x-danube-broker-url; empty when it names none.
 	BrokerURL string
+	// Principal is whose token came with it; empty when nobody asks for tokens, or the
+	// token was not taken.
+	Principal string
 
-	node  *node
-	peer  net.Addr
-	id    uint64
-	kind  pb.HealthCheckRequest_ClientType
-	close bool   // the answer to HealthCheck is CLOSE
-	rooms []room // what the answer has to wait for, see command
+	internal bool // says that it comes from a broker
+	node     *node
+	peer     net.Addr
+	id       uint64
+	kind     pb.HealthCheckRequest_ClientType
+	close    bool   // the answer to HealthCheck is CLOSE
+	rooms    []room // what the answer has to wait for, see command
 }
 
 // call runs one request: faults, then the work, then the log, in one trip to the loop
@@ -147,9 +153,17 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 			c.log(in, err)
 			return
 		}
+		if err = c.enter(ctx, in); err != nil {
+			c.log(in, err)
+			return
+		}
 		c.resolve(in)
 		if size > requestLimit {
 			err = errRequestSize(size)
+		} else {
+			err = c.allow(in)
+		}
+		if err != nil {
 			c.log(in, err)
 			return
 		}

@@ -26,6 +26,7 @@ type core struct {
 	ids        uint64 // how many were given out
 
 	schemas registry
+	auth    auth
 
 	nodes   []*node // the brokers of the cluster
 	placed  int     // how many topics were given to one in turn
@@ -57,6 +58,9 @@ func newCore(cfg *config) *core {
 	}
 	for _, n := range cfg.namespaces {
 		c.namespaces[n] = true
+	}
+	for _, t := range cfg.tokens {
+		c.auth.add(t, now)
 	}
 	return c
 }

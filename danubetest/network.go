@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
@@ -105,14 +107,18 @@ func nthAddr(addr string, i int) (string, error) {
 
 // serve starts a server on the listener.
 func (n *network) serve() {
-	srv := grpc.NewServer(
+	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(math.MaxInt32), // the limit has an answer of its own, see network.call
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: math.MaxInt64}), // it asks nobody itself
 		// A Danube broker has nothing against clients that ask often whether it is
 		// there; grpc-go's own default ends the connection of one that does so every 20 s.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
-	)
+	}
+	if n.b.cfg.tls != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(n.b.cfg.tls)))
+	}
+	srv := grpc.NewServer(opts...)
 	pb.RegisterProducerServiceServer(srv, &producerService{network: n})
 	pb.RegisterConsumerServiceServer(srv, &consumerService{network: n})
 	pb.RegisterDiscoveryServer(srv, &discoveryService{network: n})
@@ -194,7 +200,14 @@ func (b *Broker) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return nil, fmt.Errorf("danubetest: dial %s: no such host", addr)
 }
 
-func (n *network) url() string { return "http://" + n.host }
+func (n *network) url() string { return n.b.scheme() + n.host }
+
+func (b *Broker) scheme() string {
+	if b.cfg.tls != nil {
+		return "https://"
+	}
+	return "http://"
+}
 
 // URL returns the address that clients are given, such as http://127.0.0.1:40123: the
 // first broker's, or the proxy's. It stays the same over [Broker.Stop] and
@@ -212,7 +225,7 @@ func (n *node) urlsFor(ctx context.Context) (connect, broker string) {
 				host = a[0]
 			}
 			_, port, _ := net.SplitHostPort(n.net.host)
-			connect = "http://" + net.JoinHostPort(host, port)
+			connect = n.net.b.scheme() + net.JoinHostPort(host, port)
 		}
 	}
 	if n.net.id == 0 {
@@ -231,7 +244,8 @@ func (b *Broker) DialOption() grpc.DialOption {
 }
 
 // Dial opens a plain gRPC connection to the first broker, for calls below any client.
-// The caller closes it.
+// With [WithTLS] it takes any certificate; of [WithTokens] it knows nothing. The caller
+// closes it.
 func (b *Broker) Dial(opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	return b.DialURL(b.URL(), opts...)
 }
@@ -239,9 +253,10 @@ func (b *Broker) Dial(opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 // DialURL opens a plain gRPC connection to a broker at one of [Broker.URLs], or at an
 // address that a lookup has answered with. The caller closes it.
 func (b *Broker) DialURL(url string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
-	opts = append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		b.DialOption(),
-	}, opts...)
-	return grpc.NewClient("passthrough:///"+strings.TrimPrefix(url, "http://"), opts...)
+	creds := insecure.NewCredentials()
+	if b.cfg.tls != nil {
+		creds = credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}) // it is our own
+	}
+	opts = append([]grpc.DialOption{grpc.WithTransportCredentials(creds), b.DialOption()}, opts...)
+	return grpc.NewClient("passthrough:///"+strings.TrimPrefix(url, b.scheme()), opts...)
 }

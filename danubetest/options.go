@@ -1,6 +1,7 @@
 package danubetest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,13 @@ type config struct {
 	namespaces    []string
 	maxMessage    int
 	limits        Limits
+	tls           *tls.Config
+	certPEM       []byte // of a certificate that was made up
+	authenticate  bool
+	tokens        []Token
+	verify        TokenVerifier
+	grants        map[string][]Grant // by principal; nil where everything is allowed
+	admins        []string
 	metricsAddr   string
 	logger        *slog.Logger
 	forgetAcked   bool
@@ -56,6 +64,7 @@ func newConfig(opts []Option) (config, error) {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, cfg.checkSecurity())
 	if err := errors.Join(errs...); err != nil {
 		return config{}, fmt.Errorf("danubetest: %w", err)
 	}
