@@ -207,6 +207,7 @@ func (c *core) dropConsumers(s *subscription) {
 		c.alarms.clear(&co.leave)
 	}
 	s.consumers = nil
+	c.busy(s)
 	s.turn = 0
 }
 

@@ -84,6 +84,7 @@ func (c *core) gone(st *stream) {
 	c.keepStale(co, st.close(nil))
 	co.stream, co.active = nil, false
 	c.cfg.logger.Debug("stream gone", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
+	c.armReaper(co.sub)
 	c.retryNow(co, nil)
 }
 

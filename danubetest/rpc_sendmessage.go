@@ -94,6 +94,7 @@ func (c *core) scatter(t *topic, m *pb.StreamMessage) *stored {
 		if co == nil {
 			s.dropped++
 			c.stats.Dropped++
+			c.idle(s)
 			continue
 		}
 		st.deliveries[c.record(s, st, co, 1)].outcome = Sent

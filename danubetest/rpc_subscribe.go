@@ -81,6 +81,7 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		co.filters, co.ring = slices.Clone(req.GetKeyFilters()), ringOf(co.id)
 	}
 	s.consumers = append(s.consumers, co)
+	c.busy(s)
 	if t.dispatch == Reliable {
 		t.policies[s.name] = s.policy
 	}
@@ -99,6 +100,7 @@ func (c *core) takeover(co *consumer, in *Call) {
 		co.stream = nil
 	}
 	co.active = true
+	c.busy(co.sub)
 	c.cfg.logger.Debug("consumer taken over", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
 	c.retryNow(co, in)
 }

@@ -57,6 +57,9 @@ type subscription struct {
 
 	acked, nacked, timeouts, late, dropped, redelivered, skipped uint64
 
+	idleSince time.Time // NonReliable: somebody should have been there
+	reaper    alarm
+
 	counts  subCounts
 	metered meteredSub
 }
