@@ -67,7 +67,15 @@ func (a *acker) run() {
 	for ok := true; ok; {
 		sess := p.sess
 		p.mu.Unlock()
+		var at time.Time
+		heard := p.c.client.cfg.Hooks.Acked
+		if heard != nil {
+			at = time.Now()
+		}
 		err := a.send(sess)
+		if heard != nil && sess != nil {
+			p.ackSent(heard, "acknowledge", sess.at, a.offset, at, err)
+		}
 		p.mu.Lock()
 		p.tracker.answered(a.offset, a.id, err == nil)
 		if err != nil {
@@ -172,7 +180,11 @@ func (p *partition) nack(ctx context.Context, m *Message, delay time.Duration, r
 	if reason != "" {
 		req.Reason = &reason
 	}
+	at := time.Now()
 	_, err := danubepb.NewConsumerServiceClient(sess.conn).Nack(ctx, req, grpc.StaticMethod())
+	if heard := p.c.client.cfg.Hooks.Nacked; heard != nil {
+		p.ackSent(heard, "nack", sess.at, m.Offset, at, err)
+	}
 	if err != nil {
 		return p.failed("nack", sess.at, rpcAck, err)
 	}

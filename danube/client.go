@@ -178,6 +178,9 @@ func (c *Client) conn(e endpoint) (*grpc.ClientConn, error) {
 		grpc.WithUserAgent("danube-connect-go"),
 	}
 	opts = append(append(opts, c.security.opts...), c.cfg.DialOptions...)
+	if h := c.cfg.Hooks.StatsHandler; h != nil {
+		opts = append(opts, grpc.WithStatsHandler(h))
+	}
 	conn, err := grpc.NewClient("passthrough:///"+string(e), opts...)
 	if err != nil {
 		return nil, &Error{Op: "dial", Broker: string(e), Reason: ErrInvalid, Err: err}

@@ -42,6 +42,8 @@ type Config struct {
 	BackoffInitial, BackoffMax time.Duration
 	// HealthInterval is the time between two health checks of a session. Default: 5 s.
 	HealthInterval time.Duration
+	// Hooks hear what the client does, for metrics and traces. Default: none.
+	Hooks Hooks
 	// Metrics are where all brokers of the cluster serve their metrics, such as
 	// "http://host:9040/metrics". A broker may stop delivering for ever while the stream
 	// stays open and every health check is good (seen on 0.15.1), and nothing but its

@@ -47,6 +47,8 @@ func (c *Client) NewConsumer(ctx context.Context, cfg ConsumerConfig) (*Consumer
 	if err != nil {
 		return nil, err
 	}
+	who := Who{Consumer: cfg.Name, Subscription: cfg.Subscription}
+	cfg.OnSession, cfg.OnAnomaly = c.cfg.Hooks.heardSessions(who, cfg.OnSession), c.cfg.Hooks.heardAnomalies(who, cfg.OnAnomaly)
 	if cfg.CreateTopic {
 		if err := c.ensureTopic(ctx, cfg); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ const maxRequest = 4 << 20
 type pending struct {
 	m    *Outgoing
 	done func(Receipt, error)
+	at   time.Time // of its acceptance, where a hook wants to know
 }
 
 // lane publishes to one partition: one goroutine, one send outstanding, the
@@ -78,7 +79,11 @@ func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error
 	if err := l.refusal(); err != nil {
 		return err
 	}
-	ok, err := l.queue.push(ctx, pending{m, done}, len(m.Payload))
+	it := pending{m: m, done: done}
+	if l.p.client.cfg.Hooks.Published != nil {
+		it.at = time.Now()
+	}
+	ok, err := l.queue.push(ctx, it, len(m.Payload))
 	if err != nil {
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrNotSent, Err: err}
 	}
@@ -152,7 +157,7 @@ func (l *lane) giveUp(it pending, r Receipt, cause error) {
 		l.unsent++
 	}
 	l.mu.Unlock()
-	it.done(r, &Error{Op: "publish", Topic: l.topic, Reason: reason, Err: cause})
+	l.settle(it, r, &Error{Op: "publish", Topic: l.topic, Reason: reason, Err: cause})
 }
 
 // fail makes every further send end with err.

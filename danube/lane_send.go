@@ -18,7 +18,7 @@ func (l *lane) publish(it pending) {
 	r := Receipt{Topic: l.topic, Partition: l.partition, RequestID: l.requests}
 	if err := l.prepare(it.m); err != nil {
 		l.requests-- // numbers are contiguous in the topic
-		it.done(r, err)
+		l.settle(it, r, err)
 		return
 	}
 	for {
@@ -31,7 +31,7 @@ func (l *lane) publish(it pending) {
 		err := l.send()
 		if err == nil {
 			l.wait.Reset()
-			it.done(r, nil)
+			l.settle(it, r, nil)
 			return
 		}
 		v := judge(rpcSend, err)
@@ -42,11 +42,11 @@ func (l *lane) publish(it pending) {
 			if !r.Ambiguous {
 				l.requests--
 			}
-			it.done(r, failed)
+			l.settle(it, r, failed)
 			return
 		case classFatal:
 			l.fail(failed)
-			it.done(r, failed)
+			l.settle(it, r, failed)
 			return
 		case classSession:
 			l.dropSession(failed)

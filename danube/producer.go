@@ -98,6 +98,7 @@ func (c *Client) NewProducer(ctx context.Context, cfg ProducerConfig) (*Producer
 	if err != nil {
 		return nil, err
 	}
+	cfg.OnSession = c.cfg.Hooks.heardSessions(Who{Producer: cfg.Name}, cfg.OnSession)
 	parts, err := c.producerPartitions(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -253,7 +254,7 @@ func (p *Producer) SendAsync(ctx context.Context, m *Outgoing, done func(Receipt
 	if m == nil || done == nil {
 		return invalid("SendAsync to %s: message and done are both required", p.cfg.Topic)
 	}
-	return p.lane(m.Key).accept(ctx, m, done)
+	return p.lane(m.Key).accept(ctx, p.client.cfg.Hooks.inject(ctx, m), done)
 }
 
 func (p *Producer) lane(key string) *lane {

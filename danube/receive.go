@@ -85,10 +85,10 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		p.order.passed(offset)
 		p.looked(offset)
 		if handler == nil {
-			p.c.inbox.put(p.c.ctx, p.message(in))
+			p.c.inbox.put(p.c.ctx, p.received(p.message(in)))
 			return
 		}
-		m := p.message(in)
+		m := p.received(p.message(in))
 		p.handOut(m)
 		handler(m)
 		p.mu.Lock()
@@ -106,7 +106,7 @@ func (p *partition) deliver(list []*Message) {
 	for _, m := range list {
 		p.looked(m.Offset)
 		if p.c.inbox != nil {
-			p.c.inbox.put(p.c.ctx, m)
+			p.c.inbox.put(p.c.ctx, p.received(m))
 			continue
 		}
 		p.mu.Lock()
@@ -116,6 +116,7 @@ func (p *partition) deliver(list []*Message) {
 		if closing {
 			return // the next consumer gets them
 		}
+		m = p.received(m)
 		p.handOut(m)
 		p.c.cfg.Handler(m)
 		p.mu.Lock()
