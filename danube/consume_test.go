@@ -23,7 +23,11 @@ func TestBurstsLeaveNothingUnacked(t *testing.T) {
 			list := l.receive(con, want...)
 			rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 			l.ack(con, list...)
+			if b%20 == 0 {
+				l.pass(700 * time.Millisecond) // the broker looks at its subscriptions twice a second
+			}
 		}
+		l.pass(time.Second) // the last publishes have their answers
 		if l.broker != nil {
 			l.broker.CheckNoUnacked(l, topic, "s")
 			l.broker.Stop()
@@ -37,7 +41,10 @@ func TestBurstsLeaveNothingUnacked(t *testing.T) {
 		l.ack(con, l.receive(con, "next")...)
 	}
 	t.Run("embedded", func(t *testing.T) { embedded(t, func(l *lab) { scenario(l, 1000) }) })
-	t.Run("real", func(t *testing.T) { onReal(t, func(l *lab) { scenario(l, 100) }) })
+	t.Run("parking", func(t *testing.T) {
+		embedded(t, func(l *lab) { scenario(l, 1000) }, danubetest.WithTraps(danubetest.TrapParked))
+	})
+	t.Run("real", func(t *testing.T) { onReal(t, func(l *lab) { scenario(l, 200) }) })
 }
 
 // An application that does not receive stops the reading, at both bounds, and loses
