@@ -253,6 +253,11 @@ func (l *ledger) told(s *ledgerSub, life uint32, a danube.Anomaly) {
 		clear(s.filled)
 	case danube.StampGap, danube.StampGapFilled:
 		l.toldOfStamps(s, a)
+	case danube.Stalled:
+		s.stalled = time.Now()
+		s.stalls++
+	case danube.Resumed:
+		s.stalled = time.Time{}
 	}
 }
 

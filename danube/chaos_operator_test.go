@@ -16,6 +16,7 @@ type operator struct {
 	run             *chaosRun
 	tried           map[string]attempt // by topic on the wire
 	moves, restarts int
+	next            int // the node to restart when nobody knows which
 }
 
 type attempt struct {
@@ -77,7 +78,12 @@ func (o *operator) restart(ctx context.Context, wire, why string) {
 			return
 		}
 	}
-	o.run.event("the operator finds no broker of %s among %v: %v", wire, brokers, d.Brokers)
+	// A broker that hangs in giving a topic up has it no more, in the eyes of the others.
+	node := o.next % len(o.run.cluster.Nodes)
+	o.next++
+	o.run.event("the operator restarts node %d, since no broker has %s: %s", node, wire, why)
+	o.restarts++
+	o.run.down(node, 0, true)
 }
 
 // troubled lists the topics that the client has reported, with the reason.
@@ -111,6 +117,13 @@ func (l *ledger) consumerSession(s *ledgerSub, e danube.SessionEvent) {
 	case !s.ready.IsZero():
 		s.ready, s.lost = time.Time{}, time.Now()
 	}
+}
+
+// consumerEnded notes that a subscription has no consumer any more.
+func (l *ledger) consumerEnded(s *ledgerSub) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.ready, s.lost, s.stalled = time.Time{}, time.Now(), time.Time{}
 }
 
 // producerSession notes since when a producer has had trouble; a publish that goes well

@@ -107,11 +107,11 @@ func newChaosRun(t *testing.T) *chaosRun {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.cluster.Close)
-	var admins []string
+	var admins, metrics []string
 	for _, n := range c.cluster.Nodes {
-		admins = append(admins, n.Admin)
+		admins, metrics = append(admins, n.Admin), append(metrics, n.Metrics)
 	}
-	if c.client, err = danube.Open(danube.Config{Seeds: c.cluster.URLs(), Logger: log}); err != nil {
+	if c.client, err = danube.Open(danube.Config{Seeds: c.cluster.URLs(), Metrics: metrics, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	if c.admin, err = danube.OpenAdmin(danube.AdminConfig{Addresses: admins, Logger: log}); err != nil {
@@ -248,12 +248,11 @@ func (c *chaosRun) settle() {
 		if len(late) == 0 && under == 0 {
 			return
 		}
+		var names []string
 		for _, s := range late {
-			c.event("%s of %s waits for something", s.name, s.wire)
+			names = append(names, s.name+" of "+s.wire)
 		}
-		if under > 0 {
-			c.event("%d messages are not published yet", under)
-		}
+		c.event("%d messages are not published yet, and something has not come to: %s", under, strings.Join(names, ", "))
 		if ctx.Err() != nil {
 			c.breach("something still waits")
 			return
@@ -293,17 +292,9 @@ func (c *chaosRun) finish() {
 // told notes what a consumer reported.
 func (c *chaosRun) told(s *ledgerSub, life uint32, a danube.Anomaly) {
 	c.ledger.told(s, life, a)
-	if a.Kind == danube.NumberingRestarted { // the others are too many
+	switch a.Kind { // the others are too many
+	case danube.NumberingRestarted, danube.Stalled, danube.Resumed:
 		c.event("%s: %v", s.name, a)
-	}
-}
-
-// move unloads a topic, as an operator would.
-func (c *chaosRun) move(wire string) {
-	ctx, cancel := context.WithTimeout(c.always, 30*time.Second)
-	defer cancel()
-	if err := c.admin.UnloadTopic(ctx, wire); err != nil {
-		c.event("moving %s: %v", wire, err)
 	}
 }
 

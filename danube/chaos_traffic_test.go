@@ -86,7 +86,10 @@ type reader struct {
 
 	mu  sync.Mutex // held while the consumer is being replaced
 	con *danube.Consumer
-	wg  sync.WaitGroup
+	// contested is set once there were two consumers of one name: each may have taken
+	// partitions from the other.
+	contested bool
+	wg        sync.WaitGroup
 }
 
 // open opens a consumer. What came before it belongs to the former ones.
@@ -158,20 +161,27 @@ func (r *reader) watch(con *danube.Consumer) {
 	if r.con != con {
 		return // taken over
 	}
-	r.run.breach("consumer of %s failed: %v", r.topic, err)
+	if r.contested && errors.Is(err, danube.ErrTakenOver) {
+		r.run.event("both consumers of %s have yielded", r.topic)
+	} else {
+		r.run.breach("consumer of %s failed: %v", r.topic, err)
+	}
 	r.replace(0)
 }
 
 // replace closes the consumer and opens another one later. With r.mu held.
 func (r *reader) replace(away time.Duration) {
 	r.end(r.con)
+	for _, s := range r.subs {
+		r.run.ledger.consumerEnded(s)
+	}
 	r.run.wait(r.run.ctx, away)
 	con, err := r.open(r.run.always)
 	if err != nil {
 		r.run.breach("opening a consumer of %s: %v", r.topic, err)
 		return
 	}
-	r.con = con
+	r.con, r.contested = con, false
 }
 
 // end closes a consumer. Acks that do not get through in time are no fault.
@@ -187,7 +197,11 @@ func (r *reader) end(con *danube.Consumer) {
 // that one was without a session just then, it may be the other way round: for a broker
 // the last to come is the one that takes over. With r.mu held.
 func (r *reader) takeover(ctx context.Context) {
+	r.contested = true
 	con, err := r.open(ctx)
+	if errors.Is(err, danube.ErrTakenOver) {
+		return // the other one came back in between
+	}
 	if err != nil {
 		r.run.breach("taking over %s: %v", r.topic, err)
 		return

@@ -68,7 +68,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	if err := c.ready(ctx, o.Nodes); err != nil {
+	if err := c.Ready(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -211,8 +211,10 @@ func (n *Node) Log() string {
 	return string(text[max(0, len(text)-4096):])
 }
 
-// ready waits until n brokers have registered.
-func (c *Cluster) ready(ctx context.Context, n int) error {
+// Ready waits until every node has registered, in the eyes of all, at most a minute. It
+// is for when all of them run.
+func (c *Cluster) Ready(ctx context.Context) error {
+	n := len(c.Nodes)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var last error
