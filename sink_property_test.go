@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,8 +70,8 @@ func (s *ledgerSettler) giveBack(ctx context.Context, m *danube.Message, delay t
 // fate is a connector whose calls end in all the ways there are.
 type fate struct {
 	*ledger
-	rate  int // one call in so many goes wrong
-	sick  bool
+	rate  int          // one call in so many goes wrong
+	down  atomic.Int64 // until when all do, in Unix nanoseconds
 	rndMu sync.Mutex
 	rnd   *rand.Rand
 }
@@ -86,6 +87,9 @@ func (f *fate) Shutdown(context.Context) error           { return nil }
 
 // outcome decides about one call; nil writes.
 func (f *fate) outcome(ctx context.Context) error {
+	if err := f.health(); err != nil {
+		return err
+	}
 	if f.rate == 0 || f.roll(f.rate) > 0 {
 		return nil
 	}
@@ -149,10 +153,33 @@ func (f fateBatch) ProcessBatch(ctx context.Context, b *Batch) error {
 	return nil
 }
 
-type fateHealth struct{ SinkConnector }
+type (
+	fateChecked      struct{ *fate }
+	fateBatchChecked struct{ fateBatch }
+)
 
-func (f fateHealth) Unwrap() any                       { return f.SinkConnector }
-func (f fateHealth) HealthCheck(context.Context) error { return nil }
+func (f *fate) health() error {
+	if time.Now().UnixNano() < f.down.Load() {
+		return errDown
+	}
+	return nil
+}
+
+func (f fateChecked) HealthCheck(context.Context) error      { return f.health() }
+func (f fateBatchChecked) HealthCheck(context.Context) error { return f.health() }
+
+// connector returns one of the four.
+func (f *fate) connector(health, batches bool) SinkConnector {
+	switch {
+	case health && batches:
+		return FromBatch(fateBatchChecked{fateBatch{f}})
+	case batches:
+		return FromBatch(fateBatch{f})
+	case health:
+		return fateChecked{f}
+	}
+	return f
+}
 
 // trouble makes something go wrong with the broker.
 func (l *lab) trouble(roll func(int) int) {
@@ -203,16 +230,9 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 	}
 	health, batches := rnd.IntN(2) == 0, rnd.IntN(2) == 0
 	what := fmt.Sprintf("on_error %s, ordering %s, health check %v, batches %v", policy, ordering, health, batches)
-	start := func(rate int) (*SinkRuntime, *run) {
+	start := func(rate int) (*fate, *SinkRuntime, *run) {
 		f := &fate{ledger: books, rate: rate, rnd: rand.New(rand.NewPCG(rnd.Uint64(), 1))}
-		var c SinkConnector = f
-		if batches {
-			c = FromBatch(fateBatch{f})
-		}
-		if health {
-			c = fateHealth{c}
-		}
-		rt := l.newSink(c, l.config(func(c *Config) {
+		rt := l.newSink(f.connector(health, batches), l.config(func(c *Config) {
 			c.OnError, c.Ordering, c.Concurrency = policy, ordering, 1+rnd.IntN(5)
 			c.BatchSize, c.BatchTimeout = 1+rnd.IntN(20), time.Duration(rnd.IntN(50))*time.Millisecond
 			c.DrainTimeout = time.Duration(1+rnd.IntN(30)) * time.Second
@@ -225,7 +245,7 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 			}
 		}))
 		rt.newSettler = books.between
-		return rt, l.start(rt.core, rt.Run)
+		return f, rt, l.start(rt.core, rt.Run)
 	}
 	// audit looks at the accounts of a run that has ended.
 	audit := func(rt *SinkRuntime, r *run) {
@@ -242,12 +262,12 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 			t.Error(r.err)
 		}
 	}
-	_, first := start(0) // which makes the subscription
+	_, _, first := start(0) // which makes the subscription
 	first.ready().stopped()
 	free := int64(0) // settled without having been written, as the runs say
 	published := 0
 	for published < n || rnd.IntN(3) > 0 {
-		rt, r := start(2 + rnd.IntN(20))
+		f, rt, r := start(2 + rnd.IntN(20))
 		for range 1 + rnd.IntN(6) {
 			if published < n {
 				for range min(n-published, 1+rnd.IntN(60)) {
@@ -263,6 +283,10 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 				rt.Resume()
 			case 1, 2:
 				l.trouble(rnd.IntN)
+			case 3:
+				lasts := time.Duration(rnd.IntN(900)) * time.Second
+				f.down.Store(time.Now().Add(lasts).UnixNano())
+				l.pause(lasts)
 			}
 		}
 		r.stop()                 // in the middle of everything; it may have ended by itself
@@ -273,7 +297,7 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 		}
 	}
 	// Then all is well, and what is left is written.
-	rt, r := start(0)
+	_, rt, r := start(0)
 	r.ready()
 	l.until("all settled", func() bool {
 		books.mu.Lock()
