@@ -36,6 +36,7 @@ type delivery struct {
 	rec      SinkRecord
 	msg      *danube.Message
 	received time.Time
+	began    time.Time // when its time began: at its receipt, or when a hold was over
 	started  time.Time // of the first attempt
 	attempts int
 	tries    int            // attempts since its time began
@@ -53,7 +54,8 @@ type delivery struct {
 
 // receive begins a delivery.
 func (r *sinkRoute) receive(m *danube.Message) *delivery {
-	d := &delivery{msg: m, received: time.Now(), holds: r.holds.Load()}
+	now := time.Now()
+	d := &delivery{msg: m, received: now, began: now, holds: r.holds.Load()}
 	d.rec.init(m, 0)
 	if past := r.nacks.before(d.rec.ID()); past.times > 0 {
 		d.attempts, d.firstFailed = past.attempts, past.firstFailed

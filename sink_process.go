@@ -55,7 +55,7 @@ func (w *sinkWorker) try(d *delivery, start time.Time) error {
 
 func (d *delivery) begin(now time.Time, holds int64) {
 	if d.holds != holds { // what a hold took from its time is given back
-		d.holds, d.received, d.tries, d.wait = holds, now, 0, nil
+		d.holds, d.began, d.tries, d.wait = holds, now, 0, nil
 	}
 	if d.tries == 0 {
 		d.started = now
@@ -130,7 +130,7 @@ func (w *sinkWorker) excused() bool {
 
 // left is what is left of a record's time.
 func (w *sinkWorker) left(d *delivery) time.Duration {
-	end := d.received.Add(w.lane.route.budget())
+	end := d.began.Add(w.lane.route.budget())
 	if late := d.started.Add(retryLeast); late.After(end) {
 		end = late
 	}
