@@ -22,6 +22,9 @@ func TestConfigsOfTheConnector(t *testing.T) {
 		{"twice, once by default", func() ([]ConsumerConfig, error) {
 			return []ConsumerConfig{{Topic: "/default/t"}, {}}, nil
 		}, 2, "twice"},
+		{"a partition beside its topic", func() ([]ConsumerConfig, error) {
+			return []ConsumerConfig{{Topic: "/default/a-part-2", Subscription: "x"}, {Topic: "/default/a"}}, nil
+		}, 2, "/default/a and /default/a-part-2 overlap"},
 		{"impossible topic", func() ([]ConsumerConfig, error) { return []ConsumerConfig{{Topic: "t"}}, nil }, 2, "topic"},
 		{"unknown type", func() ([]ConsumerConfig, error) { return []ConsumerConfig{{Type: "shraed"}}, nil }, 2, "shraed"},
 		{"error", func() ([]ConsumerConfig, error) { return nil, errors.New("no routes") }, 1, "no routes"},

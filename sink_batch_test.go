@@ -135,6 +135,37 @@ func TestBatchDoesNotWaitForWhatCannotCome(t *testing.T) {
 	})
 }
 
+// A batch_size above the broker's window works, and once it is said what limits it; on
+// a topic where no more comes nothing limits anything.
+func TestBatchLargerThanTheWindow(t *testing.T) {
+	const says = "batches are as large as the broker lets them be"
+	onBoth(t, func(t *testing.T, l *lab) {
+		topic := l.topic("t", 0)
+		sink := batch(func(context.Context, *Batch, int) error {
+			<-time.After(5 * time.Millisecond)
+			return nil
+		})
+		r := l.sink(FromBatch(sink), batches(1000, time.Second))
+		for i := range 30 { // a topic with little on it
+			l.publish(topic, numbers(3*i+1, 3*i+3)...)
+			l.until("written", func() bool { return len(sink.written()) == 3*i+3 })
+			l.pause(150 * time.Millisecond)
+		}
+		same(t, "said of a quiet topic", l.log.count(says), 0)
+		for i := 91; i <= 1000; i += 70 {
+			l.publish(topic, numbers(i, i+69)...)
+			l.until("written", func() bool { return len(sink.written()) >= i-100 })
+		}
+		l.until("all written", func() bool { return len(sink.written()) == 1000 })
+		same(t, "said of a busy one", l.log.count(says), 1)
+		if l.log.count(says) == 1 && l.log.count("records=10 batch_size=1000") != 1 {
+			t.Error("it does not name the window, which is 10")
+		}
+		r.stopped()
+		same(t, "order", sink.written(), numbers(1, 1000))
+	})
+}
+
 func TestBatchIsClosedByLinger(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)

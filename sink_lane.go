@@ -102,7 +102,9 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 	}
 	if l.route.rt.batch != nil {
 		l.route.metrics.Batch(len(ds))
+		l.watchWindow(len(ds), ds[0].received)
 		sw.processBatch(ds, out)
+		l.route.window.done()
 	} else {
 		out[0] = sw.processOne(ds[0])
 	}

@@ -34,8 +34,9 @@ type sinkRoute struct {
 	timeout       atomic.Int64 // the broker's ack timeout, as far as is known
 	maxDeliveries int          // before a nack would be one too many; set before ready is closed
 
-	nacks nacks
-	ends  [endings]atomic.Int64
+	nacks  nacks
+	window window
+	ends   [endings]atomic.Int64
 
 	holds  atomic.Int64 // that have ended
 	worked atomic.Int64 // when a call that wrote something began last, in Unix nanoseconds

@@ -146,6 +146,11 @@ func (rt *SinkRuntime) consumerConfigs(ctx context.Context) ([]ConsumerConfig, e
 		if seen[topic] {
 			return nil, InvalidConfigf("ConsumerConfigs names topic %s twice", topic)
 		}
+		for other := range seen {
+			if isPartOf(topic, other) || isPartOf(other, topic) {
+				return nil, InvalidConfigf("ConsumerConfigs: topics %s and %s overlap: one is a partition of the other, and its records would come twice", min(topic, other), max(topic, other))
+			}
+		}
 		seen[topic] = true
 		if err := c.check(topic); err != nil {
 			return nil, err
