@@ -182,7 +182,8 @@ func (c chaosRun) run(t *testing.T, l *lab) {
 			t.Fatalf("the sink has ended: %v", c.now.err)
 		}
 	}
-	l.until("all written", func() bool { return c.books.count() == c.records })
+	// What hung and was given up as the last of its key is not among the written.
+	l.until("all acked", func() bool { return l.ackedOf(c.topic) == c.records+c.bad })
 	l.until("nothing in hand", func() bool { return c.now.metric("inflight_messages") == 0 })
 	c.now.stopped()
 	c.over(c.rt, c.sink)
@@ -199,8 +200,8 @@ func (c *chaosRun) check(t *testing.T, published []int) {
 		t.Error(text)
 	}
 	for key, n := range published {
-		if c.books.next[key] != n {
-			t.Errorf("key %d: %d of %d written", key, c.books.next[key], n)
+		for i := c.books.next[key]; i < n; i++ {
+			c.books.skipped[fmt.Sprint(key, " ", i)] = true
 		}
 	}
 	letters := map[string]int{}
