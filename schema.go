@@ -44,8 +44,11 @@ func WithCodec[C Codec](t danube.SchemaType, create func(definition string) (C, 
 // SchemaRegistry is what a source with schemas needs of the registry. The methods do
 // what those of [danube.Schemas] of the same names do.
 type SchemaRegistry interface {
+	// Register makes a definition a version of a subject, unless it is one already.
 	Register(ctx context.Context, subject string, t danube.SchemaType, definition string, opts danube.RegisterOptions) (info danube.SchemaInfo, isNew bool, err error)
+	// Latest returns the latest version of a subject.
 	Latest(ctx context.Context, subject string) (danube.SchemaInfo, error)
+	// Get returns one version of a schema.
 	Get(ctx context.Context, id danube.SchemaID) (danube.SchemaInfo, error)
 }
 
@@ -53,6 +56,7 @@ type SchemaRegistry interface {
 // schemas needs.
 type SchemaClient interface {
 	Client
+	// Schemas returns the registry, the same one each time.
 	Schemas() SchemaRegistry
 }
 

@@ -21,7 +21,7 @@ var (
 func TestNames(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
-	for _, dir := range []string{".", "danube", "danubetest", "utils"} {
+	for _, dir := range []string{".", "danube", "danubetest", "utils", "codecs/avro", "codecs/jsonschema", "codecs/protobuf"} {
 		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
