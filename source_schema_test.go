@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
 
@@ -23,17 +20,6 @@ const (
 	orderV1 = `{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}`
 	orderV2 = `{"type":"object","properties":{"id":{"type":"integer"},"note":{"type":"string"}},"required":["id"]}`
 )
-
-// onSchemas is onBoth for scenarios with a schema registry.
-func onSchemas(t *testing.T, scenario func(*testing.T, *lab)) {
-	t.Helper()
-	onBoth(t, func(t *testing.T, l *lab) {
-		if _, err := l.client.Schemas().Subjects(t.Context()); status.Code(err) == codes.Unimplemented {
-			t.Skip("danubetest has no schema registry")
-		}
-		scenario(t, l)
-	})
-}
 
 // subject makes a subject's name of this lab's own.
 func (l *lab) subject(s string) string { return s + l.suffix }
@@ -88,7 +74,7 @@ func schemas(s ...SchemaConfig) func(*Config) { return func(c *Config) { c.Schem
 // Values are encoded and payloads checked before anything is sent, and messages carry
 // the id of the schema.
 func TestSourceSchemaEncodesAndValidates(t *testing.T) {
-	onSchemas(t, func(t *testing.T, l *lab) {
+	onBoth(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		file := filepath.Join(t.TempDir(), "order.json")
 		must(t, os.WriteFile(file, []byte(orderV1), 0o600))
@@ -167,7 +153,7 @@ func TestSourceSchemaVersions(t *testing.T) {
 		"not a schema":                    {SchemaConfig{Type: danube.SchemaJSON, Definition: "{"}, 0, "schema of", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onSchemas(t, func(t *testing.T, l *lab) {
+			onBoth(t, func(t *testing.T, l *lab) {
 				topic, subject := l.topic("t", 0), l.subject("orders")
 				l.register(subject, danube.SchemaJSON, orderV1, orderV2)
 				tc.schema.Topic, tc.schema.Subject = topic, subject
@@ -204,7 +190,7 @@ func TestSourceSchemaVersions(t *testing.T) {
 // A topic that only a record names gets its schema when it is opened, and a schema that
 // is wrong is not the record's fault.
 func TestSourceSchemaOfATopicMadeOnFirstUse(t *testing.T) {
-	onSchemas(t, func(t *testing.T, l *lab) {
+	onBoth(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		other := l.name("other")
 		number := SchemaConfig{Topic: other, Subject: l.subject("counts"), Type: danube.SchemaNumber}
@@ -227,7 +213,7 @@ func TestSourceSchemaOfATopicMadeOnFirstUse(t *testing.T) {
 
 // The broker has the last word: what it refuses for the schema goes by on_error.
 func TestSourceRecordThatTheBrokerRefusesForItsSchema(t *testing.T) {
-	onSchemas(t, func(t *testing.T, l *lab) {
+	onBoth(t, func(t *testing.T, l *lab) {
 		topic, subject := l.topic("t", 0), l.subject("orders")
 		l.register(subject, danube.SchemaJSON, orderV1)
 		l.must(l.client.Schemas().ConfigureTopic(t.Context(), topic, danube.TopicSchema{Subject: subject, Policy: danube.ValidateEnforce, ValidatePayload: true}))
@@ -254,7 +240,7 @@ func TestSourceRecordThatTheBrokerRefusesForItsSchema(t *testing.T) {
 }
 
 func TestSourceSchemaIsDeclaredWithItsTopic(t *testing.T) {
-	onSchemas(t, func(t *testing.T, l *lab) {
+	onBoth(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		text := &SchemaConfig{Subject: l.subject("texts"), Type: danube.SchemaString}
 		configs := func(context.Context) ([]ProducerConfig, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/danube-messaging/danube-connect-go/codecs/jsonschema"
 	"github.com/danube-messaging/danube-connect-go/codecs/protobuf"
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
 const (
@@ -27,10 +28,17 @@ const (
 // A source publishes a good value, one that does not fit, and a ready payload of each;
 // the broker checks what it is sent, and a reader decodes what arrives.
 func TestCodecsOnABroker(t *testing.T) {
-	url := os.Getenv("DANUBE_SERVICE_URL")
-	if url == "" {
-		t.Skip("DANUBE_SERVICE_URL is not set: needs a real broker")
-	}
+	t.Run("danubetest", func(t *testing.T) { onBroker(t, danubetest.Run(t).URL()) })
+	t.Run("broker", func(t *testing.T) {
+		url := os.Getenv("DANUBE_SERVICE_URL")
+		if url == "" {
+			t.Skip("DANUBE_SERVICE_URL is not set: not run on a real broker")
+		}
+		onBroker(t, url)
+	})
+}
+
+func onBroker(t *testing.T, url string) {
 	for name, tc := range map[string]struct {
 		kind       danube.SchemaType
 		definition string
