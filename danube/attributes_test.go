@@ -21,7 +21,11 @@ func TestAttributesOnTheWire(t *testing.T) {
 	} {
 		var out danubepb.StreamMessage
 		out.Payload = []byte("p")
-		out.ProtoReflect().SetUnknown(appendAttributes(nil, want))
+		var wire []byte
+		for k, v := range want {
+			wire = appendAttribute(wire, k, v)
+		}
+		out.ProtoReflect().SetUnknown(wire)
 		data, err := proto.Marshal(&out)
 		if err != nil {
 			t.Fatal(err)

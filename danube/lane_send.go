@@ -70,20 +70,19 @@ func (l *lane) prepare(m *Outgoing) error {
 	l.msg.Payload = m.Payload
 	l.msg.PublishTime = uint64(published.UnixMilli())
 	l.msg.ProducerName = l.name
-	attributes := l.stamps.attributes(m, l.name, l.requests)
-	l.attributes = appendAttributes(l.attributes[:0], attributes)
+	l.attributes = l.stamps.append(l.attributes[:0], m, l.name, l.requests)
 	l.msg.ProtoReflect().SetUnknown(l.attributes)
 	l.msg.RoutingKey = nil
 	if m.Key != "" {
 		l.msg.RoutingKey = &m.Key
 	}
 	l.override = m.Schema
-	if what := notText(m.Key, attributes); what != "" {
+	if what := notText(m); what != "" {
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrInvalid, class: classMessage,
 			Err: fmt.Errorf("%s is not UTF-8, which the protocol cannot carry", what)}
 	}
 	// Most messages are far below the limit and need no exact count.
-	if len(m.Payload)+len(m.Key) > maxRequest/2 || len(attributes) > 0 {
+	if len(m.Payload)+len(m.Key)+len(l.attributes) > maxRequest/2 {
 		const envelope = 1024 // what the session adds: ids and the broker's address
 		if n := proto.Size(&l.msg) + envelope; n > maxRequest {
 			return &Error{Op: "publish", Topic: l.topic, Reason: ErrTooLarge, class: classMessage,
@@ -94,11 +93,14 @@ func (l *lane) prepare(m *Outgoing) error {
 }
 
 // notText names a part of a message that would make every attempt to send it fail.
-func notText(key string, attributes map[string]string) string {
-	if !utf8.ValidString(key) {
-		return fmt.Sprintf("the key %q", key)
+func notText(m *Outgoing) string {
+	if !utf8.ValidString(m.Key) {
+		return fmt.Sprintf("the key %q", m.Key)
 	}
-	for k, v := range attributes {
+	if !utf8.ValidString(m.Origin) {
+		return fmt.Sprintf("the origin %q", m.Origin)
+	}
+	for k, v := range m.Attributes {
 		if !utf8.ValidString(k) {
 			return fmt.Sprintf("the attribute name %q", k)
 		}

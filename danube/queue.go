@@ -103,8 +103,18 @@ func (q *bounded[T]) add(it sized[T]) {
 	q.bytes += it.bytes
 }
 
-// admit lets in who has waited longest, as many as fit.
+// roomy reports whether so much has left a full queue that it is worth waking those
+// who wait: an eighth. One by one, each value taken would cost a switch to another
+// goroutine, and often the wake-up of a processor, for one that comes in.
+func (q *bounded[T]) roomy() bool {
+	return q.n == 0 || q.n <= q.maxItems-q.maxItems/8 && q.bytes <= q.maxBytes-q.maxBytes/8
+}
+
+// admit lets in who has waited longest, as many as fit, once there is room.
 func (q *bounded[T]) admit() {
+	if !q.roomy() {
+		return
+	}
 	for len(q.waiting) > 0 && q.fits(q.waiting[0].it.bytes) {
 		w := q.waiting[0]
 		q.waiting[0] = nil

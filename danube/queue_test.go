@@ -104,7 +104,7 @@ func TestQueueRefusesAnEndedContext(t *testing.T) {
 }
 
 // Nobody overtakes: who waits longest gets in first, a large value too, and one pop
-// lets in as many as fit.
+// lets in as many as fit, once an eighth of the bytes is free.
 func TestQueueAdmitsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newBounded[int](100, 100)
@@ -122,7 +122,7 @@ func TestQueueAdmitsInOrder(t *testing.T) {
 		if n := in.Load(); n > 0 {
 			t.Errorf("%d got into a full queue", n)
 		}
-		for _, want := range []struct{ out, in int }{{60, 3}, {40, 3}, {50, 4}, {7, 4}, {3, 5}, {90, 5}, {8, 5}} {
+		for _, want := range []struct{ out, in int }{{60, 3}, {40, 3}, {50, 4}, {7, 4}, {3, 4}, {90, 5}, {8, 5}} {
 			if v, ok, _ := q.pop(); !ok || v != want.out {
 				t.Fatalf("got %d, %v; want %d", v, ok, want.out)
 			}
@@ -130,6 +130,36 @@ func TestQueueAdmitsInOrder(t *testing.T) {
 			if n := int(in.Load()); n != want.in {
 				t.Errorf("after %d left, %d are in, want %d", want.out, n, want.in)
 			}
+		}
+	})
+}
+
+// A large queue that was full wakes nobody for one place: who waits is let in when an
+// eighth is free, and then goes on without waiting.
+func TestQueueWakesForManyPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newBounded[int](80, 1<<20)
+		for range 80 {
+			mustPush(t, q, 1)
+		}
+		var in atomic.Int32
+		go func() {
+			for range 10 {
+				if ok, _ := q.push(t.Context(), 1, 1); ok {
+					in.Add(1)
+				}
+			}
+		}()
+		for i := range 10 {
+			synctest.Wait()
+			if n := in.Load(); n > 0 {
+				t.Fatalf("%d got in after %d left", n, i)
+			}
+			q.pop()
+		}
+		synctest.Wait()
+		if n := in.Load(); n != 10 || q.n != 80 {
+			t.Errorf("%d got in, %d are there, want 10 and 80", n, q.n)
 		}
 	})
 }

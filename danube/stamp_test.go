@@ -3,6 +3,11 @@ package danube
 import (
 	"maps"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
 func TestStamps(t *testing.T) {
@@ -26,8 +31,10 @@ func TestStamps(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := stamper{on: c.on}
-			for range 2 { // the map is used again
-				if got := s.attributes(&c.m, "p", c.request); !maps.Equal(got, c.want) {
+			var wire []byte
+			for range 2 { // the memory is used again
+				wire = s.append(wire[:0], &c.m, "p", c.request)
+				if got := attributesOf(t, wire); !maps.Equal(got, c.want) {
 					t.Errorf("got %v, want %v", got, c.want)
 				}
 			}
@@ -38,5 +45,32 @@ func TestStamps(t *testing.T) {
 	}
 	if len(user) != 2 || user[AttrStamp] != "forged" {
 		t.Errorf("the sender's map was changed: %v", user)
+	}
+}
+
+// attributesOf reads attributes as a receiver does. A name that comes twice is a fault:
+// which one counts would be the receiver's choice.
+func attributesOf(t *testing.T, wire []byte) map[string]string {
+	t.Helper()
+	var in danubepb.StreamMessage
+	if err := proto.Unmarshal(wire, &in); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rest := wire; len(rest) > 0; n++ {
+		rest = rest[protowire.ConsumeFieldValue(attributesField, protowire.BytesType, rest[1:])+1:]
+	}
+	if n != len(in.GetAttributes()) {
+		t.Errorf("%d entries for %d attributes", n, len(in.GetAttributes()))
+	}
+	return in.GetAttributes()
+}
+
+func TestStampsAllocateNothing(t *testing.T) {
+	s := newStamper(true)
+	m := Outgoing{Origin: "c/f@7#0", Attributes: map[string]string{"a": "1"}}
+	wire := s.append(nil, &m, "p", 1)
+	if n := testing.AllocsPerRun(100, func() { wire = s.append(wire[:0], &m, "p", 1<<31) }); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
