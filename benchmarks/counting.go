@@ -14,17 +14,32 @@ import (
 type countingClient struct {
 	connect.Client
 	meter *meter
-	hooks sync.Pool
+
+	mu    sync.Mutex
+	hooks []*countingHook // free; a sync.Pool would cost more than what is measured
 }
 
 func newCountingClient(c *danube.Client, m *meter) *countingClient {
-	w := &countingClient{Client: connect.DanubeClient(c), meter: m}
-	w.hooks.New = func() any {
-		h := &countingHook{client: w}
-		h.done = h.published
+	return &countingClient{Client: connect.DanubeClient(c), meter: m}
+}
+
+func (w *countingClient) hook() *countingHook {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.hooks); n > 0 {
+		h := w.hooks[n-1]
+		w.hooks = w.hooks[:n-1]
 		return h
 	}
-	return w
+	h := &countingHook{client: w}
+	h.done = h.published
+	return h
+}
+
+func (w *countingClient) free(h *countingHook) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hooks = append(w.hooks, h)
 }
 
 func (w *countingClient) NewProducer(ctx context.Context, cfg danube.ProducerConfig) (connect.Producer, error) {
@@ -41,11 +56,11 @@ type countingProducer struct {
 }
 
 func (p countingProducer) SendAsync(ctx context.Context, m *danube.Outgoing, done func(danube.Receipt, error)) error {
-	h := p.client.hooks.Get().(*countingHook)
+	h := p.client.hook()
 	h.next = done
 	err := p.Producer.SendAsync(ctx, m, h.done)
 	if err != nil { // done is not called then
-		p.client.hooks.Put(h)
+		p.client.free(h)
 	}
 	return err
 }
@@ -60,7 +75,7 @@ type countingHook struct {
 func (h *countingHook) published(r danube.Receipt, err error) {
 	next := h.next
 	h.next = nil
-	h.client.hooks.Put(h)
+	h.client.free(h)
 	next(r, err)
 	h.client.meter.add()
 }
