@@ -14,16 +14,28 @@ import (
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
-// secured is a real broker with auth.mode tls and admin_tls.
+// secured is a broker with auth.mode tls and admin_tls.
 type secured struct {
 	*lab
 	admin, ca, secret string
 }
 
-// onSecured runs a scenario on the broker that the environment names.
+// onSecured runs a scenario on the embedded broker, behind a port, and on the one that
+// the environment names.
 func onSecured(t *testing.T, scenario func(*secured)) {
+	t.Run("embedded", func(t *testing.T) {
+		const secret = "s3cret"
+		overTCP(t, func(l *lab) {
+			scenario(&secured{lab: l, admin: l.url, ca: tempFile(t, "ca.pem", l.broker.CertificatePEM()), secret: secret})
+		}, danubetest.WithTLS(nil), danubetest.WithTokenVerifier(danubetest.VerifyJWT(secret)), danubetest.WithAdmins("admin"), danubetest.WithClusterCreate())
+	})
+	t.Run("real", func(t *testing.T) { onRealSecured(t, scenario) })
+}
+
+func onRealSecured(t *testing.T, scenario func(*secured)) {
 	s := &secured{admin: os.Getenv("DANUBE_TLS_ADMIN_URL"), ca: os.Getenv("DANUBE_TLS_CA_FILE"), secret: os.Getenv("DANUBE_TLS_JWT_SECRET")}
 	s.lab = &lab{T: t, url: os.Getenv("DANUBE_TLS_SERVICE_URL")}
 	if s.url == "" || s.admin == "" || s.ca == "" || s.secret == "" {
@@ -49,7 +61,7 @@ func (s *secured) client(t danube.Token) *danube.Client {
 	})
 }
 
-func TestRealTLS(t *testing.T) {
+func TestTLSWithTokens(t *testing.T) {
 	onSecured(t, func(s *secured) {
 		c := s.client(danube.TokenValue(s.token(time.Hour, "admin")))
 		topic := s.topic()
@@ -74,7 +86,7 @@ func TestRealTLS(t *testing.T) {
 }
 
 // What a client is told that is not let in, and why.
-func TestRealTLSRefusals(t *testing.T) {
+func TestTLSRefusals(t *testing.T) {
 	onSecured(t, func(s *secured) {
 		try := func(change func(*danube.Config)) error {
 			return s.open(func(cfg *danube.Config) {
@@ -102,7 +114,7 @@ func TestRealTLSRefusals(t *testing.T) {
 
 // A token that has expired stops nothing for good: the broker believes it for up to
 // a minute and a half, and the client finds the next one.
-func TestRealTLSTokenIsReplaced(t *testing.T) {
+func TestTLSTokenIsReplaced(t *testing.T) {
 	onSecured(t, func(s *secured) {
 		path := filepath.Join(s.TempDir(), "token")
 		writeFile(t, path, []byte(s.token(-time.Hour, "admin")))
