@@ -48,6 +48,22 @@
 // topics as an operator does, [Broker.KillBroker] and [Broker.StartBroker] are
 // accidents, [WithProxy] puts a proxy before all of them.
 //
+// # Schemas
+//
+// The schema registry answers on the brokers' port, as the admin service does. Topics
+// check their messages against it as the real broker's do, see [TopicSchema].
+// [Broker.RegisterSchema] and [Broker.SetTopicSchema] arrange it without a client.
+//
+// # Security
+//
+// [WithTLS] and [WithTokens] are there each by itself; [WithTokenVerifier] with
+// [VerifyJWT] takes what the real broker takes. [WithGrants] adds permissions.
+//
+// # Metrics
+//
+// Each broker counts as the real one does, with the same names. [Broker.MetricsHandler]
+// says what they are worth; [WithMetrics] and [Broker.MetricsTransport] lead there.
+//
 // # Faults
 //
 // [Broker.Fault] makes chosen requests fail, hang, take longer or succeed with an
