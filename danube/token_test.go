@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
@@ -35,68 +36,65 @@ func jwt(name string, lasts time.Duration) string {
 
 // The token goes with every call, streams too, over TLS.
 func TestTokenGoesWithEveryCall(t *testing.T) {
-	ca := newAuthority(t, "ca")
-	cert := ca.server()
-	b := newSecureBroker(t, &cert, nil)
-	b.only("topsecret")
-	b.receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-		if err := s.Send(&danubepb.StreamMessage{MsgId: &danubepb.MsgID{TopicName: "/default/t"}, Payload: []byte("m")}); err != nil {
-			return err
+	overTCP(t, func(l *lab) {
+		logs := &syncBuffer{}
+		c := l.open(func(cfg *danube.Config) {
+			cfg.TLS.CAFile = tempFile(t, "ca.pem", l.broker.CertificatePEM())
+			cfg.Token = danube.TokenValue("topsecret")
+			cfg.HealthInterval = time.Millisecond
+			cfg.Logger = slog.New(slog.NewTextHandler(logs, nil))
+		})
+		topic := l.topic()
+		p, con := l.producer(c, topic), l.consumer(c, topic)
+		l.send(p, "m")
+		l.ack(con, l.receive(con, "m")...)
+		l.must(l.broker.WaitCalls(l.soon(), danubetest.MethodHealthCheck, 1))
+		calls := l.broker.Stats().Calls
+		for m, byCode := range calls {
+			if byCode[codes.Unauthenticated] > 0 {
+				l.Errorf("%s went without", m)
+			}
 		}
-		<-s.Context().Done()
-		return nil
-	}
-	c, logs := b.client(t, func(cfg *danube.Config) {
-		cfg.TLS.Config = &tls.Config{RootCAs: pool(ca)}
-		cfg.Token = danube.TokenValue("topsecret")
-		cfg.HealthInterval = time.Millisecond
-	})
-	l := &lab{T: t}
-	l.send(l.producer(c, "/default/t"), "m")
-	con := l.consumer(c, "/default/t")
-	l.ack(con, l.receive(con, "m")...)
-	l.eventually(func() error {
-		if b.calls("HealthCheck") == 0 {
-			return errors.New("no health check")
+		for m := danubetest.MethodCreateProducer; m <= danubetest.MethodHealthCheck; m++ {
+			if calls[m] == nil && m != danubetest.MethodNack {
+				l.Errorf("%s was not called: the test shows less than it should", m)
+			}
 		}
-		return nil
-	})
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	if len(b.tokens) != 1 || !b.tokens["Bearer topsecret"] {
-		t.Errorf("came with the calls: %v", b.tokens)
-	}
-	for _, m := range []string{"TopicLookup", "TopicPartitions", "CreateProducer", "SendMessage", "Subscribe", "ReceiveMessages", "Ack"} {
-		if b.seen[m] == 0 {
-			t.Errorf("%s was not called: the test shows less than it should", m)
+		if logs.count("topsecret") != 0 {
+			l.Error("the log shows the token")
 		}
-	}
-	if logs.count("topsecret") != 0 {
-		t.Error("the log shows the token")
-	}
+	}, danubetest.WithTLS(nil), danubetest.WithTokens(danubetest.Token{Value: "topsecret"}))
+}
+
+// withToken opens a client of a broker without TLS.
+func (l *lab) withToken(t danube.Token, change ...func(*danube.Config)) *danube.Client {
+	return l.open(append(change, func(cfg *danube.Config) { cfg.Token, cfg.AllowInsecureToken = t, true })...)
+}
+
+// takes makes the broker take one token and not the other.
+func (l *lab) takes(token, not string) {
+	l.broker.RevokeTokens(not)
+	l.must(l.broker.AddTokens(danubetest.Token{Value: token}))
 }
 
 // A fixed token that is refused is for good.
 func TestTokenValueRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newTokenBroker(t)
-		b.only("another")
-		c, _ := b.client(t, func(cfg *danube.Config) { cfg.Token = danube.TokenValue("mine") })
-		l := &lab{T: t}
-		_, err := c.NewProducer(t.Context(), danube.ProducerConfig{Topic: "/default/t", Name: "p"})
+	embedded(t, func(l *lab) {
+		topic, c := l.topic(), l.withToken(danube.TokenValue("mine"))
+		_, err := c.NewProducer(l.Context(), danube.ProducerConfig{Topic: topic, Name: "p"})
 		l.want(err, danube.ErrAuth, "Invalid token")
-		_, err = c.NewConsumer(t.Context(), danube.ConsumerConfig{Topic: "/default/t", Name: "c", Subscription: "s"})
+		_, err = c.NewConsumer(l.Context(), danube.ConsumerConfig{Topic: topic, Name: "c", Subscription: "s"})
 		l.want(err, danube.ErrAuth)
 
-		b.only("mine")
-		p := l.producer(c, "/default/t")
-		b.only("another")
-		_, err = p.Send(t.Context(), &danube.Outgoing{})
+		l.takes("mine", "another")
+		p := l.producer(c, topic)
+		l.takes("another", "mine")
+		_, err = p.Send(l.Context(), &danube.Outgoing{})
 		l.want(err, danube.ErrAuth)
-		if n := b.calls("SendMessage"); n != 1 {
-			t.Errorf("sent %d times", n)
+		if n := l.broker.Stats().Calls[danubetest.MethodSendMessage][codes.Unauthenticated]; n != 1 {
+			l.Errorf("sent %d times", n)
 		}
-	})
+	}, danubetest.WithTokens())
 }
 
 // A broker that is not set up for tokens at all will not take another one either.
@@ -155,64 +153,54 @@ func TestTokenFile(t *testing.T) {
 	})
 }
 
-// Sessions outlive a token that is not accepted, since another may come.
+// Sessions outlive a token that is not accepted, since another may come. A stream that
+// is open goes on.
 func TestTokenFileSessionsSurvive(t *testing.T) {
 	path := tempFile(t, "token", []byte("one"))
-	synctest.Test(t, func(t *testing.T) {
-		b := newTokenBroker(t)
-		b.only("one")
-		c, _ := b.client(t, func(cfg *danube.Config) {
-			cfg.Token = danube.TokenFile(path)
-			cfg.BackoffMax = time.Second
-		})
-		l := &lab{T: t}
-		var states sessions
-		var next atomic.Uint64
-		b.receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-			n := next.Add(1)
-			if err := s.Send(&danubepb.StreamMessage{MsgId: &danubepb.MsgID{TopicOffset: n}, RequestId: n, Payload: fmt.Append(nil, n)}); err != nil {
-				return err
-			}
-			select { // the broker ends the stream
-			case <-s.Context().Done():
-			case <-time.After(time.Second):
-			}
-			return nil
-		}
-		p := l.producer(c, "/default/t", func(cfg *danube.ProducerConfig) { cfg.OnSession = states.add })
-		con := l.consumer(c, "/default/c", func(cfg *danube.ConsumerConfig) { cfg.OnSession = states.add })
-		l.send(p, "a")
+	embedded(t, func(l *lab) {
+		c := l.withToken(danube.TokenFile(path), func(cfg *danube.Config) { cfg.BackoffMax = time.Second })
+		var sending, receiving sessions
+		topic := l.topic()
+		p := l.producer(c, topic, func(cfg *danube.ProducerConfig) { cfg.OnSession = sending.add })
+		con := l.consumer(c, topic, func(cfg *danube.ConsumerConfig) { cfg.OnSession = receiving.add })
+		l.send(p, "1")
 		l.ack(con, l.receive(con, "1")...)
 
-		b.only("two")
+		l.takes("two", "one")
+		_, err := l.broker.Publish(topic, []byte("2"))
+		l.must(err)
+		second := l.receive(con, "2")
+		l.broker.DropStreams(danubetest.StreamEOF)
+		before := l.broker.Stats().Calls[danubetest.MethodSendMessage][codes.Unauthenticated]
 		done := make(chan error, 1)
-		l.must(p.SendAsync(t.Context(), &danube.Outgoing{}, func(_ danube.Receipt, err error) { done <- err }))
-		time.Sleep(10 * time.Minute)
+		l.must(p.SendAsync(l.Context(), &danube.Outgoing{Payload: []byte("3")}, func(_ danube.Receipt, err error) { done <- err }))
+		l.pass(10 * time.Minute)
 		select {
 		case err := <-done:
-			t.Fatalf("sent with a token that is refused: %v", err)
+			l.Fatalf("sent with a token that is refused: %v", err)
 		default:
 		}
-		_, err := c.NewProducer(l.within(time.Second), danube.ProducerConfig{Topic: "/default/other", Name: "p"})
+		_, err = c.NewProducer(l.within(time.Second), danube.ProducerConfig{Topic: l.topic(), Name: "p"})
 		l.want(err, danube.ErrAuth)
 		l.want(err, context.DeadlineExceeded)
-		if n := b.calls("SendMessage"); n < 300 || n > 1300 {
-			t.Errorf("%d attempts in ten minutes, with a second between two", n)
+		if n := l.broker.Stats().Calls[danubetest.MethodSendMessage][codes.Unauthenticated] - before; n < 300 || n > 1300 {
+			l.Errorf("%d attempts in ten minutes, with a second between two", n)
 		}
 
 		writeFile(t, path, []byte("two"))
 		l.must(<-done)
-		l.receive(con, "2")
-		l.send(p, "b")
-		states.check(l)
-		for _, wire := range []string{"/default/t", "/default/c"} {
-			if slices.Contains(states.of(wire), danube.Failed) {
-				t.Errorf("%s: %v", wire, states.of(wire))
+		l.ack(con, append(second, l.receive(con, "3")...)...)
+		l.send(p, "4")
+		l.ack(con, l.receive(con, "4")...)
+		for _, states := range []*sessions{&sending, &receiving} {
+			states.check(l)
+			if slices.Contains(states.of(topic), danube.Failed) {
+				l.Errorf("sessions: %v", states.of(topic))
 			}
 		}
-		l.must(p.Close(t.Context()))
-		l.must(con.Close(t.Context()))
-	})
+		l.must(p.Close(l.Context()))
+		l.must(con.Close(l.Context()))
+	}, danubetest.WithTokens(danubetest.Token{Value: "one"}))
 }
 
 func TestTokenFunc(t *testing.T) {
