@@ -180,10 +180,10 @@ func TestPropagator(t *testing.T) {
 			if m.Attributes["trace"] != "t-1" || i == 0 && m.Attributes["a"] != "b" || m.Attributes[danube.AttrStamp] == "" {
 				t.Errorf("attributes %v", m.Attributes)
 			}
-			if v := client.MessageContext(t.Context(), m).Value(traceKey{}); v != "t-1" {
+			if v := client.MessageContext(l.Context(), m).Value(traceKey{}); v != "t-1" {
 				t.Errorf("got %v", v)
 			}
-			if ctx := plain.MessageContext(t.Context(), m); ctx != t.Context() {
+			if ctx := plain.MessageContext(l.Context(), m); ctx != l.Context() {
 				t.Error("a client without a propagator makes another context")
 			}
 		}
