@@ -41,7 +41,7 @@ func TestNames(t *testing.T) {
 	for _, d := range docs(t) {
 		for _, m := range quoted.FindAllStringSubmatch(d.Text, -1) {
 			name := goName.FindStringSubmatch(m[1])
-			if name == nil {
+			if name == nil || strings.HasPrefix(name[1], "Test") { // contract_test.go looks for tests
 				continue
 			}
 			found++
