@@ -9,9 +9,22 @@ func (p *partition) looked(offset uint64) {
 	if p.gaps.got(offset) {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
 	}
+	p.noteSkipped()
 	for _, h := range p.gaps.report() {
 		p.anomaly(Anomaly{Kind: GapFound, From: h.from, To: h.to})
 	}
+}
+
+// noteSkipped keeps what the gaps make of the broker's lag for those who judge it.
+func (p *partition) noteSkipped() {
+	behind := p.gaps.behind()
+	if behind == 0 && !p.behind {
+		return // nearly always
+	}
+	p.behind = behind > 0
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.skipped = behind
 }
 
 // renumbered tells that the numbering has started again.
@@ -21,6 +34,7 @@ func (p *partition) renumbered(offset uint64) {
 		before = p.gaps.next - 1
 	}
 	p.gaps = gaps{}
+	p.noteSkipped()
 	p.anomaly(Anomaly{Kind: NumberingRestarted, From: offset, To: before})
 }
 

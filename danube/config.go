@@ -59,8 +59,10 @@ type Config struct {
 	MetricsInterval time.Duration
 	// StallAfter is how long a broker must have had something to deliver, and must have
 	// delivered nothing, to count as stalled. On other types than Exclusive it is at
-	// least a minute: there an unacknowledged message of another consumer may hold up the
-	// rest until its ack timeout, 30 s unless the subscription has another. Default: 30 s.
+	// least a minute, and something must have been published meanwhile: there an
+	// unacknowledged message of another consumer may hold up the rest until its ack
+	// timeout, 30 s unless the subscription has another, and messages that were skipped
+	// look like a backlog for ever. Default: 30 s.
 	StallAfter time.Duration
 }
 

@@ -165,6 +165,15 @@ func (g *gaps) fill(offset uint64) (reported bool) {
 	return h.reported
 }
 
+// behind is the lag of a subscription that has got everything but what is in the holes:
+// a broker does not move it past the first message that it skipped (seen on 0.15.1).
+func (g *gaps) behind() uint64 {
+	if len(g.holes) == 0 {
+		return 0
+	}
+	return g.next - g.holes[0].from
+}
+
 // report returns the holes that were not reported yet.
 func (g *gaps) report() []hole {
 	var out []hole

@@ -30,6 +30,7 @@ type partition struct {
 	name       string    // of the last session, where each needs its own
 	left       time.Time // when it ended
 	gaps       gaps      // of the goroutine that reads
+	behind     bool      // there were gaps at the last message
 	order      reorder
 
 	wg sync.WaitGroup // ack workers
@@ -48,6 +49,7 @@ type partition struct {
 	arrivals  uint64        // messages that came, copies as well
 	handedOff time.Time     // when the application last gave one back
 	silence   silence
+	skipped   uint64 // of the broker's lag, what was skipped and all after it
 
 	telling sync.Mutex // of anomalies; taken before mu
 }

@@ -23,6 +23,7 @@ type partitionView struct {
 	arrivals uint64   // messages that came, copies as well
 	busy     bool     // the application has some of them, or handed one back just now
 	alone    bool     // everything that the subscription is sent comes here
+	skipped  uint64   // what the lag has when everything came that will
 	patience time.Duration
 }
 
@@ -52,9 +53,12 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 			s.taken, s.stored = 0, 0 // the broker counts from its start, and nothing has come since
 		}
 	}
-	lag = m.lag
-	if v.alone {
-		lag = max(lag, min(m.taken-s.taken, m.stored-s.stored))
+	published := min(m.taken-s.taken, m.stored-s.stored)
+	switch {
+	case v.alone:
+		lag = max(m.lag-min(m.lag, v.skipped), published)
+	case published > 0:
+		lag = m.lag // some of it may be what was skipped, but what is new is not
 	}
 	s.lag = lag
 	switch {
@@ -93,7 +97,7 @@ func (p *partition) view() partitionView {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v.session, v.arrivals = p.sess, p.arrivals
+	v.session, v.arrivals, v.skipped = p.sess, p.arrivals, p.skipped
 	v.busy = p.handling || p.tracker.busy() || time.Since(p.handedOff) < handedOffTime
 	return v
 }

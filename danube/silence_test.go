@@ -15,6 +15,7 @@ func TestSilence(t *testing.T) {
 		at       string // "" for the same as before
 		session  int
 		said     subscriptionMetrics
+		skipped  uint64
 		lag      uint64 // of what begins
 		ends     bool
 	}
@@ -75,6 +76,13 @@ func TestSilence(t *testing.T) {
 			{said: said(0, 9, 9)}, {session: 1, arrivals: 4, said: said(0, 4, 4)}, {session: 1, arrivals: 4, said: said(0, 4, 4)}, {session: 1, arrivals: 4, said: said(0, 4, 4)}, {session: 1, arrivals: 4, said: said(0, 4, 4)},
 			{session: 1, arrivals: 4, said: said(0, 4, 4)},
 		}},
+		// After a gap the lag stays; only what is beyond it counts.
+		"skipped": {looks: []look{
+			{said: said(50, 90, 90), skipped: 50}, {said: said(50, 90, 90), skipped: 50}, {said: said(50, 90, 90), skipped: 50}, {said: said(50, 90, 90), skipped: 50}, {said: said(50, 90, 90), skipped: 50},
+			{said: said(52, 90, 90), skipped: 50}, {said: said(52, 90, 90), skipped: 50}, {said: said(52, 90, 90), skipped: 50}, {said: said(53, 90, 90), skipped: 50, lag: 3},
+			{said: said(7, 90, 90), skipped: 50, ends: true}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50, lag: 5},
+		}},
+		"others were skipped": {shared: true, looks: []look{{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}}},
 		"the topic has moved": {looks: []look{
 			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90), lag: 5},
 		}},
@@ -83,7 +91,7 @@ func TestSilence(t *testing.T) {
 		}},
 		"others got messages": {shared: true, looks: []look{{said: said(0, 1, 1)}, {said: said(0, 2, 2)}, {said: said(0, 2, 2)}, {said: said(0, 2, 2)}, {said: said(0, 2, 2)}}},
 		"nobody gets messages": {shared: true, looks: []look{
-			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {said: said(5, 9, 9)}, {said: said(0, 9, 9), ends: true}, {said: said(0, 9, 9)},
+			{said: said(5, 9, 9)}, {said: said(5, 10, 10)}, {said: said(5, 11, 11)}, {said: said(5, 12, 12)}, {said: said(6, 12, 12), lag: 6}, {said: said(6, 12, 12)}, {said: said(0, 12, 12), ends: true}, {said: said(0, 12, 12)},
 		}},
 	}
 	sessions := make([]*session, 9)
@@ -95,7 +103,7 @@ func TestSilence(t *testing.T) {
 			var s silence
 			now := time.Unix(1e9, 0)
 			for i, l := range tt.looks {
-				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, busy: l.busy, alone: !tt.shared, patience: 30 * time.Second}
+				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, busy: l.busy, alone: !tt.shared, skipped: l.skipped, patience: 30 * time.Second}
 				if l.away {
 					v.session = nil
 				}

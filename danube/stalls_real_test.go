@@ -2,6 +2,8 @@ package danube_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -147,4 +149,45 @@ func TestRealStallAfterRestart(t *testing.T) {
 	if !came["newer-59"] {
 		t.Error("the newest message did not come")
 	}
+}
+
+// What was skipped stays in the broker's lag for ever; it is a gap, told as such, and no
+// stall.
+func TestRealGapIsNoStall(t *testing.T) {
+	metrics := os.Getenv("DANUBE_METRICS_URL")
+	if metrics == "" {
+		t.Skip("DANUBE_METRICS_URL is not set: not run against a real broker")
+	}
+	onReal(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open(watching(metrics))
+		var con *danube.Consumer
+		ready, last := make(chan struct{}), make(chan struct{})
+		con = l.consumer(client, topic, func(c *danube.ConsumerConfig) {
+			c.OnAnomaly = seen.add
+			c.Handler = func(m *danube.Message) {
+				<-ready
+				<-time.After(3 * time.Millisecond)
+				_ = con.Ack(m)
+				if string(m.Payload) == "m-2999" {
+					close(last)
+				}
+			}
+		})
+		close(ready)
+		l.post(l.producer(client, topic), series("m", 3000)...)
+		select {
+		case <-last:
+		case <-l.within(time.Minute).Done():
+			l.Fatal("the last message did not come")
+		}
+		l.pass(15 * time.Second)
+		told := seen.took()
+		for _, s := range told {
+			if strings.Contains(s, "delivers none") {
+				l.Error("a stall was reported")
+			}
+		}
+		l.Logf("%d gaps, the last: %q", len(told), told[max(0, len(told)-1):])
+	})
 }
