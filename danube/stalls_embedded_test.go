@@ -1,0 +1,54 @@
+package danube_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
+)
+
+// A subscription that was loaded again and then fell behind goes silent until its topic
+// is loaded once more; the metrics of the broker show it.
+func TestStallOnABrokerThatLags(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic := l.topic()
+		client := l.open(func(c *danube.Config) {
+			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
+		})
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly, c.MaxQueued = seen.add, 5 })
+		p := l.producer(client, topic)
+		for _, s := range series("before", 30) {
+			l.send(p, s)
+			l.ack(con, l.receive(con, s)...)
+			l.pass(time.Second)
+		}
+		l.broker.Stop()
+		l.must(l.broker.Start())
+		l.pass(20 * time.Second)
+
+		const n = 4000
+		l.post(p, series("after", n)...)
+		l.pass(time.Minute)
+		got := 0
+		for {
+			m, err := con.Receive(l.within(10 * time.Second))
+			if err != nil {
+				break
+			}
+			l.must(con.Ack(m))
+			got++
+		}
+		if told := seen.took(); len(told) > 0 {
+			t.Errorf("after 10 s of silence: %q", told)
+		}
+		l.pass(time.Minute)
+		told := seen.took()
+		t.Logf("%d of %d came: %q", got, n, told)
+		if got == n || len(told) != 1 {
+			t.Errorf("%d of %d came, and %q was told", got, n, told)
+		}
+	}, danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapLag))
+}
