@@ -15,7 +15,7 @@ import (
 )
 
 func TestBrokerThatIsNotThereAtTheStart(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		l.b.Stop()
 		sink, source := &testSink{}, &testSource{}
@@ -41,7 +41,7 @@ func TestBrokerThatIsNotThereAtTheStart(t *testing.T) {
 }
 
 func TestTopicThatIsNotThereAtTheStart(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		sink := &testSink{}
 		r := l.begin(sink)
 		l.pause(time.Minute)
@@ -174,7 +174,7 @@ func TestSinkAcksAreRepeated(t *testing.T) {
 		"stream broken after": {Methods: []danubetest.Method{danubetest.MethodDelivery}, EndStream: danubetest.StreamUnavailable, AfterApply: true, Skip: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				l.b.Fault(fault)
 				sink := &testSink{}
@@ -191,7 +191,7 @@ func TestSinkAcksAreRepeated(t *testing.T) {
 
 // A message that the broker delivers again while it is in work is processed once.
 func TestSinkAbsorbsCopies(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(ctx context.Context, p processed) error {
 			if p.payload == "1" {

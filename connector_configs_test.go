@@ -31,7 +31,7 @@ func TestConfigsOfTheConnector(t *testing.T) {
 		{"panic", func() ([]ConsumerConfig, error) { panic("oh no") }, 1, "oh no"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				l.topic("t", 0)
 				sink := topicsSink{&testSink{}, func(context.Context) ([]ConsumerConfig, error) { return tc.make() }}
 				err := l.begin(sink).wait()

@@ -36,6 +36,9 @@ type core struct {
 	client    Client
 	owned     *danube.Client // to be closed at the end; nil when the caller's
 
+	background sync.WaitGroup // of goroutines that end with stop
+	noCursor   bool           // for tests that look at every message
+
 	once sync.Once
 	addr net.Addr
 

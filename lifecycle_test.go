@@ -13,7 +13,7 @@ import (
 )
 
 func TestInitializeThatFailsRetryablyIsTriedAgain(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		var calls atomic.Int64
 		sink := &testSink{initialize: func(_ context.Context, s *Setup) error {
@@ -150,7 +150,7 @@ func TestCallsThatHangAtTheStop(t *testing.T) {
 // A Process that hangs takes up the whole drain; Shutdown is owed some time still,
 // and both together must fit into what a supervisor gives.
 func TestShutdownAfterAnExhaustedDrain(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan struct{})
 		var got atomic.Int64
@@ -176,7 +176,7 @@ func TestShutdownAfterAnExhaustedDrain(t *testing.T) {
 }
 
 func TestShutdownErrorsAreJoined(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		first, second := Fatalf("the table is gone"), errors.New("cannot flush")
 		sink := fails("1", first)

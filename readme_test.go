@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -82,6 +83,40 @@ func TestReadmeExitCodes(t *testing.T) {
 			err, ok := samples[cells[0]]
 			if first, _, _ := strings.Cut(cells[0], ","); !ok || fmt.Sprint(ExitCode(err)) != first {
 				t.Errorf("%s: exit code %s", file, cells[0])
+			}
+		}
+	}
+}
+
+// Every sentence of a contract names the tests that prove it, and they exist, on real
+// brokers as well where it says so.
+func TestDeliveryContract(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{}
+	function := regexp.MustCompile(`(?ms)^func (Test\w+)\(t \*testing\.T\) \{\n(.*?)^\}$`)
+	for _, file := range files {
+		for _, m := range function.FindAllStringSubmatch(readDoc(t, file).Text, -1) {
+			bodies[m[1]] = m[2]
+		}
+	}
+	name := regexp.MustCompile("`(Test\\w+)`(\\*?)")
+	rows := readDoc(t, "docs/delivery.md").Table("A sink's promise")
+	if len(rows) < 30 {
+		t.Errorf("only %d promises: is the table's head another one?", len(rows))
+	}
+	for _, cells := range rows {
+		tests := name.FindAllStringSubmatch(cells[len(cells)-1], -1)
+		if len(tests) == 0 {
+			t.Errorf("%q has no test", cells[0])
+		}
+		for _, m := range tests {
+			body, there := bodies[m[1]]
+			if real := strings.Contains(body, "onBoth("); !there || real != (m[2] == "*") {
+				t.Errorf("%s: there %v, on a real broker %v, and docs/delivery.md says %q", m[1], there, real, m[0])
 			}
 		}
 	}

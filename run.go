@@ -80,6 +80,7 @@ func (k *core) finish(r role, server *ops.Server, initialized bool) error {
 	if initialized {
 		k.note(k.shutdown())
 	}
+	k.background.Wait()
 	k.note(k.closeClient())
 	if server != nil {
 		ctx, cancel := context.WithTimeout(k.forced, time.Second)

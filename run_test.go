@@ -22,6 +22,7 @@ func (l *lab) newSink(c SinkConnector, cfg Config, more ...Option) *SinkRuntime 
 	l.t.Helper()
 	rt, err := NewSinkRuntime(c, l.options(cfg, more...)...)
 	l.must(err)
+	rt.noCursor = !l.cursors
 	return rt
 }
 
@@ -29,6 +30,7 @@ func (l *lab) newSource(c SourceConnector, cfg Config, more ...Option) *SourceRu
 	l.t.Helper()
 	rt, err := NewSourceRuntime(c, l.options(cfg, more...)...)
 	l.must(err)
+	rt.noCursor = !l.cursors
 	return rt
 }
 

@@ -42,7 +42,7 @@ func TestBatchRetrySendsOnlyWhatFailed(t *testing.T) {
 }
 
 func TestBatchErrorIsForRecordsNotNamed(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(func(_ context.Context, b *Batch, n int) error {
 			if n > 1 {
@@ -101,7 +101,7 @@ func TestBatchInvalidAsAWholeIsSplitToFindTheRecord(t *testing.T) {
 	for _, size := range []int{2, 3, 7, 10} {
 		for _, policy := range []ErrorPolicy{OnErrorSkip, OnErrorStop} {
 			t.Run(fmt.Sprint(size, " ", policy), func(t *testing.T) {
-				onFake(t, func(t *testing.T, l *lab) {
+				onProfiles(t, func(t *testing.T, l *lab) {
 					topic := l.topic("t", 0)
 					bad := fmt.Sprint(size/2 + 1)
 					var written []string

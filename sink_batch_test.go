@@ -87,7 +87,7 @@ func batches(size int, linger time.Duration) func(*Config) {
 }
 
 func TestBatchIsClosedByCount(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(4, time.Minute))
@@ -102,7 +102,7 @@ func TestBatchIsClosedByCount(t *testing.T) {
 }
 
 func TestBatchIsClosedByBytes(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(100, time.Minute), func(c *Config) { c.BatchBytes = 1000 })
@@ -117,7 +117,7 @@ func TestBatchIsClosedByBytes(t *testing.T) {
 // The broker sends no more than its window of 10 without acks: a batch of 1000 can
 // never fill, and must not wait for its time.
 func TestBatchDoesNotWaitForWhatCannotCome(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(1000, time.Minute))
@@ -167,7 +167,7 @@ func TestBatchLargerThanTheWindow(t *testing.T) {
 }
 
 func TestBatchIsClosedByLinger(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(1000, 5*time.Millisecond))
@@ -187,7 +187,7 @@ func TestBatchIsClosedByLinger(t *testing.T) {
 }
 
 func TestBatchIsClosedByQuiet(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(1000, time.Minute))
@@ -203,7 +203,7 @@ func TestBatchIsClosedByQuiet(t *testing.T) {
 }
 
 func TestBatchIsClosedByStop(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(1000, time.Minute))
@@ -252,7 +252,7 @@ func (s batchOfTopics) ConsumerConfigs(ctx context.Context) ([]ConsumerConfig, e
 }
 
 func TestBatchRecordsMayBeKept(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := batch(nil)
 		r := l.sink(FromBatch(sink), batches(5, time.Second))
@@ -273,7 +273,7 @@ func TestBatchRecordsMayBeKept(t *testing.T) {
 }
 
 func TestBatchFailKnowsItsRecords(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		var kept *Batch
 		var rec *SinkRecord

@@ -26,7 +26,7 @@ func (l *lab) admin() *danube.Admin {
 // What the broker says about a subscription's ack timeout counts for its route, and no
 // other.
 func TestSinkAsksForTheAckTimeout(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		a, b := l.topic("a", 0), l.topic("b", 2)
 		sink := topicsSink{fails("bad", errors.New("busy")), func(context.Context) ([]ConsumerConfig, error) {
 			return []ConsumerConfig{{Topic: a, Subscription: "long"}, {Topic: b}}, nil
@@ -60,7 +60,7 @@ func (withHealth) HealthCheck(context.Context) error { return nil }
 
 // A broker that allows one redelivery is not given a record back a second time.
 func TestSinkGivesBackNoMoreThanTheBrokerAllows(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := fails("bad", InvalidDataf("no"))
 		rt := l.newSink(sink, l.config(nacking, l.deadTopic))

@@ -93,6 +93,7 @@ func isPartOf(topic, of string) bool {
 
 // open creates the topic and a subscription on it.
 func (d *deadTopic) open(ctx context.Context, rt *core) error {
+	cursor := newLetterCursor(d)
 	name := rt.cfg.ConnectorName + "-dead-letters"
 	p, err := rt.client.NewProducer(ctx, danube.ProducerConfig{Topic: d.name, Name: name, OnSession: rt.onSession("dead letters", d.name)})
 	if err != nil {
@@ -101,12 +102,16 @@ func (d *deadTopic) open(ctx context.Context, rt *core) error {
 	d.producer = p
 	c, err := rt.client.NewConsumer(ctx, danube.ConsumerConfig{
 		Topic: d.name, Subscription: deadLetterSubscription, Name: name, Type: danube.Shared,
-		Handler: func(*danube.Message) {}, // for whoever reads them; not acknowledged, so still there
+		Handler: cursor.handle, // dead letters are for whoever reads them; not acknowledged, so still there
 	})
 	if err != nil {
 		return opened("subscription "+deadLetterSubscription, d.name, err)
 	}
-	return c.Close(ctx)
+	if rt.noCursor {
+		return c.Close(ctx)
+	}
+	rt.background.Go(func() { cursor.keep(rt, c) })
+	return nil
 }
 
 // publish hands one record to the producer, which tries until the broker has it. The

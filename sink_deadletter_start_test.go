@@ -60,7 +60,7 @@ func TestSinkDeadLettersMustNotComeBack(t *testing.T) {
 		{"by the default name", routes(ConsumerConfig{Topic: "/default/a"}, ConsumerConfig{Topic: "/default/dlq_s_a"}), func(c *Config) { c.OnError = OnErrorDeadLetter }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				err := l.startSink(tc.sink, tc.change).wait()
 				same(t, "exit code", ExitCode(err), 2)
 				if err == nil || !strings.Contains(err.Error(), "come back for ever") {
@@ -72,7 +72,7 @@ func TestSinkDeadLettersMustNotComeBack(t *testing.T) {
 		})
 	}
 	t.Run("in the configuration", func(t *testing.T) {
-		onFake(t, func(t *testing.T, l *lab) {
+		onProfiles(t, func(t *testing.T, l *lab) {
 			_, err := NewSinkRuntime(&testSink{}, l.options(l.config(func(c *Config) { c.DeadLetterTopic = c.SourceTopic }))...)
 			var problems ConfigErrors
 			if !errors.As(err, &problems) || problems[0].Key != "dead_letter_topic" {
@@ -81,7 +81,7 @@ func TestSinkDeadLettersMustNotComeBack(t *testing.T) {
 		})
 	})
 	t.Run("a name that only begins so", func(t *testing.T) {
-		onFake(t, func(t *testing.T, l *lab) {
+		onProfiles(t, func(t *testing.T, l *lab) {
 			l.topic("t", 0)
 			l.sink(&testSink{}, func(c *Config) { c.DeadLetterTopic = "/default/t-part-x" }).stopped()
 		})
@@ -153,7 +153,7 @@ func TestSinkDefaultPolicy(t *testing.T) {
 
 // Topics may have policies of their own.
 func TestSinkPolicyOfOneTopic(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		a, b := l.topic("a", 0), l.topic("b", 0)
 		sink := topicsSink{fails("bad", InvalidDataf("no")), func(context.Context) ([]ConsumerConfig, error) {
 			return []ConsumerConfig{{Topic: a, OnError: OnErrorSkip}, {Topic: b, OnError: OnErrorAuto}}, nil

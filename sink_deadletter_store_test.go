@@ -34,7 +34,7 @@ func TestSinkAcksOnlyWhenTheDeadLetterIsStored(t *testing.T) {
 		{"stored, answer lost", danubetest.Fault{Err: status.Error(codes.Unavailable, "gone"), AfterApply: true, Count: 3}, 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				sink := fails("3", InvalidDataf("no"))
 				r := l.sink(sink, l.deadTopic)
@@ -88,7 +88,7 @@ func TestSinkStopWhileADeadLetterIsNotStored(t *testing.T) {
 
 // The record is in the file when the broker hears of its ack.
 func TestSinkDeadLetterFileIsWrittenBeforeTheAck(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		path := filepath.Join(t.TempDir(), "dead.jsonl")
 		r := l.sink(fails("2", InvalidDataf("no")), func(c *Config) { c.DeadLetterFile = path })
@@ -117,7 +117,7 @@ func TestSinkDeadLetterFileThatFails(t *testing.T) {
 			if _, err := os.Stat(path); err != nil {
 				t.Skip(err)
 			}
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 2)
 				sink := fails("1", InvalidDataf("no"))
 				r := l.sink(sink, func(c *Config) { c.DeadLetterFile = path })

@@ -133,7 +133,7 @@ func TestSinkDeadLetterClasses(t *testing.T) {
 	} {
 		for _, batches := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, batches %v", tc.name, batches), func(t *testing.T) {
-				onFake(t, func(t *testing.T, l *lab) {
+				onProfiles(t, func(t *testing.T, l *lab) {
 					topic := l.topic("t", 0)
 					sink := &testSink{process: func(_ context.Context, p processed) error {
 						if p.payload == "3" {
@@ -204,7 +204,7 @@ func TestSinkDeadLetterOfABatchIsOnlyThePoisonRecord(t *testing.T) {
 	} {
 		for _, bad := range []string{"1", "4", "9"} {
 			t.Run(tc.name+" "+bad, func(t *testing.T) {
-				onFake(t, func(t *testing.T, l *lab) {
+				onProfiles(t, func(t *testing.T, l *lab) {
 					topic := l.topic("t", 0)
 					sink := &testSink{process: func(_ context.Context, p processed) error {
 						if p.payload == bad {

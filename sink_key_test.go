@@ -59,7 +59,7 @@ func TestSinkKeepsTheOrderOfEachKey(t *testing.T) {
 func TestSinkRetryOfOneKeyDoesNotHoldUpAnother(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				start := time.Now()
 				at := map[string]time.Duration{}

@@ -83,7 +83,7 @@ func TestSinkRecordThatIsGivenBackTooOften(t *testing.T) {
 		})
 	})
 	t.Run("stop", func(t *testing.T) {
-		onFake(t, func(t *testing.T, l *lab) {
+		onProfiles(t, func(t *testing.T, l *lab) {
 			topic := l.topic("t", 0)
 			sink := fails("2", InvalidDataf("no"))
 			r := l.sink(sink, nacking)
@@ -251,7 +251,7 @@ func TestSinkGivesManyBack(t *testing.T) {
 }
 
 func TestSinkNackWhereThereIsAnOrder(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		a := l.topic("a", 0)
 		for name, change := range map[string]func(*Config){
 			"partition": func(c *Config) { c.OnError = OnErrorNack },

@@ -53,7 +53,7 @@ func (c *stubClient) Close(context.Context) error                               
 
 // Messages that lack everything, or have what nobody knows, are records all the same.
 func TestSinkOddMessages(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		client := newStubClient()
 		seen := make(chan string, 10)
 		sink := SinkFunc(func(_ context.Context, rec *SinkRecord) error {
@@ -119,7 +119,7 @@ func TestSinkRecordsMayBeKept(t *testing.T) {
 
 // What a connector kept can be called after the end, and nothing breaks.
 func TestSinkCallsAfterTheEnd(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		var kept *Batch
 		var setup *Setup

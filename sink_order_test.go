@@ -15,7 +15,7 @@ import (
 )
 
 func TestSinkAcksOnlyWhenProcessHasReturned(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan struct{})
 		sink := &testSink{process: func(context.Context, processed) error {
@@ -42,7 +42,7 @@ func TestSinkAcksOnlyWhenProcessHasReturned(t *testing.T) {
 }
 
 func TestSinkAcksNothingThatFails(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(context.Context, processed) error { return errors.New("not today") }}
 		r := l.sink(sink)
@@ -112,7 +112,7 @@ func TestSinkPartitionsDoNotWaitForEachOther(t *testing.T) {
 }
 
 func TestSinkPartitionThatFailsDoesNotBlockTheOthers(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 3)
 		var bad atomic.Int32
 		bad.Store(-1)

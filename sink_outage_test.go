@@ -16,7 +16,7 @@ func TestSinkOutageOfFiveMinutes(t *testing.T) {
 		for _, batches := range []bool{false, true} {
 			for _, partitions := range []int{0, 3} {
 				o := outageTest{health: health, batches: batches, partitions: partitions, ackTimeout: 30 * time.Second, lasts: 5 * time.Minute, messages: 200}
-				t.Run(o.String(), func(t *testing.T) { onFake(t, o.run) })
+				t.Run(o.String(), func(t *testing.T) { onProfiles(t, o.run) })
 			}
 		}
 	}
@@ -72,7 +72,7 @@ func TestSinkOutageOnAQuietTopic(t *testing.T) {
 
 // What one topic's records cannot be written to does not stop the other topics.
 func TestSinkOutageOfOneRoute(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		a, b := l.topic("a", 2), l.topic("b", 0)
 		sys := newSystem(t)
 		down := true
@@ -121,7 +121,7 @@ func TestSinkOutageOfOneRoute(t *testing.T) {
 func TestSinkManyOutages(t *testing.T) {
 	for _, health := range []bool{true, false} {
 		t.Run(fmt.Sprintf("health check %v", health), func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 2)
 				sys := newSystem(t)
 				r := l.sink(sys.connector(health, false), l.deadTopic)

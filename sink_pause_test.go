@@ -174,7 +174,7 @@ func TestSinkPauseSaidTwice(t *testing.T) {
 func TestSinkPauseAndOutage(t *testing.T) {
 	for _, first := range []string{"pause", "outage"} {
 		t.Run(first+" ends first", func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				sys := newSystem(t)
 				rt := l.newSink(sys.connector(true, false), l.config(l.deadTopic))

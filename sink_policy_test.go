@@ -99,7 +99,7 @@ func TestSinkThatSkipsGoesOn(t *testing.T) {
 func TestSinkPanicGoesByPolicy(t *testing.T) {
 	for _, policy := range []ErrorPolicy{OnErrorStop, OnErrorSkip} {
 		t.Run(string(policy), func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				sink := &testSink{process: func(_ context.Context, p processed) error {
 					if p.payload == "2" {

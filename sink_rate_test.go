@@ -39,7 +39,7 @@ func TestSinkRateLimit(t *testing.T) {
 		"with nacks": nacking,
 	} {
 		t.Run(name, func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 3)
 				sink := &testSink{}
 				r := l.sink(sink, change, func(c *Config) { c.RateLimit = 10 })
@@ -57,7 +57,7 @@ func TestSinkRateLimit(t *testing.T) {
 		})
 	}
 	t.Run("batches", func(t *testing.T) {
-		onFake(t, func(t *testing.T, l *lab) {
+		onProfiles(t, func(t *testing.T, l *lab) {
 			topic := l.topic("t", 0)
 			sink := batch(nil)
 			r := l.sink(FromBatch(sink), func(c *Config) { c.RateLimit = 3 })
@@ -80,7 +80,7 @@ func TestSinkRateLimit(t *testing.T) {
 
 // Attempts count, not records: it is the other system that is to be spared.
 func TestSinkRateLimitCountsAttempts(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(_ context.Context, p processed) error {
 			if p.attempt < 4 {
@@ -103,7 +103,7 @@ func TestSinkRateLimitCountsAttempts(t *testing.T) {
 }
 
 func TestSinkRateLimitOfEachTopic(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		a, b, c := l.topic("a", 0), l.topic("b", 2), l.topic("c", 0)
 		sink := topicsSink{&testSink{}, func(context.Context) ([]ConsumerConfig, error) {
 			return []ConsumerConfig{{Topic: a}, {Topic: b, RateLimit: 20}, {Topic: c, RateLimit: 1000}}, nil

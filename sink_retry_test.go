@@ -28,7 +28,7 @@ func gaps(calls []processed, payload string) []time.Duration {
 }
 
 func TestSinkRetryWaitsGrowAndStartAnewForEachRecord(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(_ context.Context, p processed) error {
 			if p.attempt <= 4 {
@@ -56,7 +56,7 @@ func TestSinkRetryWaitsGrowAndStartAnewForEachRecord(t *testing.T) {
 }
 
 func TestSinkHonoursRetryAfter(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(_ context.Context, p processed) error {
 			if p.attempt == 1 {
@@ -91,7 +91,7 @@ func TestSinkStopsWhenARetryWouldComeTooLate(t *testing.T) {
 func TestSinkMaxRetries(t *testing.T) {
 	for _, limit := range []int{0, 1, 3} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			onFake(t, func(t *testing.T, l *lab) {
+			onProfiles(t, func(t *testing.T, l *lab) {
 				topic := l.topic("t", 0)
 				sink := &testSink{process: func(context.Context, processed) error { return errors.New("never") }}
 				r := l.sink(sink, func(c *Config) { c.MaxRetries, c.RetryBackoff = &limit, time.Millisecond })
@@ -110,7 +110,7 @@ func TestSinkMaxRetries(t *testing.T) {
 }
 
 func TestSinkRetryBudgetEndsBeforeTheAckTimeout(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(context.Context, processed) error { return errors.New("down") }}
 		r := l.sink(sink)
@@ -148,7 +148,7 @@ func TestSinkRecordThatWaitedIsStillTriedAgain(t *testing.T) {
 }
 
 func TestSinkAttemptHasADeadline(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(ctx context.Context, p processed) error {
 			end, ok := ctx.Deadline()

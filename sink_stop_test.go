@@ -91,7 +91,7 @@ func hang(release <-chan struct{}) func(context.Context, processed) error {
 }
 
 func TestSinkStopLeavesAProcessBehindThatDoesNotReturn(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan struct{})
 		sink := &testSink{process: hang(release)}
@@ -115,7 +115,7 @@ func TestSinkStopLeavesAProcessBehindThatDoesNotReturn(t *testing.T) {
 }
 
 func TestSinkHungProcessShowsOnHealthz(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan struct{})
 		sink := &testSink{process: hang(release)}
@@ -138,7 +138,7 @@ func TestSinkHungProcessShowsOnHealthz(t *testing.T) {
 
 // A Process that gives up because its context ended at the deadline was not finished.
 func TestSinkThatIsCutOffAtTheDeadlineSaysSo(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(ctx context.Context, _ processed) error {
 			<-ctx.Done()
@@ -203,7 +203,7 @@ func TestSinkAcksThatAreNotAnsweredAreTheDrainDeadline(t *testing.T) {
 }
 
 func TestSinkStopHandsBackWhatWaits(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan error)
 		sink := &testSink{process: func(context.Context, processed) error { return <-release }}
@@ -220,7 +220,7 @@ func TestSinkStopHandsBackWhatWaits(t *testing.T) {
 }
 
 func TestSinkSecondSignalForcesTheEnd(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		release := make(chan struct{})
 		sink := &testSink{process: hang(release)}

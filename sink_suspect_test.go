@@ -24,7 +24,7 @@ func TestSinkPoisonRecordIsNoOutage(t *testing.T) {
 			for _, ordering := range []Ordering{OrderPartition, OrderKey, OrderNone} {
 				for _, bad := range [][]string{{"5"}, {"0"}, {"29"}, {"4", "12"}} {
 					t.Run(fmt.Sprintf("health %v, batches %v, %s, %v", health, batches, ordering, bad), func(t *testing.T) {
-						onFake(t, func(t *testing.T, l *lab) {
+						onProfiles(t, func(t *testing.T, l *lab) {
 							topic := l.topic("t", 0)
 							sys := newSystem(t)
 							sys.byKey = ordering != OrderPartition

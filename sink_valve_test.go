@@ -32,7 +32,7 @@ func (r *run) notReady() string {
 // A broker counts each ack timeout as a delivery, and blocks a subscription for good
 // after six.
 func TestSinkDeadLetterThatWaitsForLongBlocksNoSubscription(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := fails("2", InvalidDataf("no"))
 		r := l.sink(sink, l.deadTopic)
@@ -55,7 +55,7 @@ func TestSinkDeadLetterThatWaitsForLongBlocksNoSubscription(t *testing.T) {
 }
 
 func TestSinkThatIsVerySlowBlocksNoSubscription(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{process: func(context.Context, processed) error {
 			time.Sleep(24 * time.Second)

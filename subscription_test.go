@@ -37,7 +37,7 @@ func TestSinkIsTakenOver(t *testing.T) {
 
 // What the one taken over has in work is finished, and comes again to the other.
 func TestSinkFinishesItsRecordWhenTakenOver(t *testing.T) {
-	onFake(t, func(t *testing.T, l *lab) {
+	onProfiles(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		var done atomic.Int64
 		first := &testSink{process: func(context.Context, processed) error {
