@@ -148,3 +148,25 @@ func TestSinkCallsAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// A topic that is to be created is there when the sink is ready.
+func TestSinkCreatesItsTopic(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *lab) {
+		sink := topicsSink{&testSink{}, func(context.Context) ([]ConsumerConfig, error) {
+			return []ConsumerConfig{{CreateTopic: true}}, nil
+		}}
+		r := l.sink(sink)
+		topic := l.topicAgain("t")
+		l.publish(topic, "1", "2")
+		l.until("both written", func() bool { return len(sink.seen()) == 2 })
+		r.stopped()
+	})
+}
+
+// topicAgain is topic for one that is there already.
+func (l *lab) topicAgain(s string) string {
+	if l.b != nil {
+		return l.name(s)
+	}
+	return l.topic(s, 0)
+}
