@@ -234,10 +234,14 @@ func TestOriginOfARecordThatIsEmittedAgain(t *testing.T) {
 		topic := l.topic("t", 0)
 		h := l.b.Fault(publishes(danubetest.Fault{Hang: true}))
 		source := stream(func(ctx context.Context, e *Emitter, _ int) error {
-			for range 1025 { // fills the window
-				if err := e.EmitAsync(ctx, FromString("", ""), nil); err != nil {
-					return err
+			for failed := 0; failed < 2; { // fills the window, and the place of the record that is on its way
+				short, cancel := context.WithTimeout(ctx, time.Second)
+				if err := e.EmitAsync(short, FromString("", ""), nil); err != nil {
+					failed++
+				} else {
+					failed = 0
 				}
+				cancel()
 			}
 			for i, name := range []string{"a", "b", "c"} {
 				r := FromString("", name).WithOffset(OffsetInt("p", int64(i/2)))
