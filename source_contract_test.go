@@ -147,7 +147,7 @@ func TestSourceStopsWhereItCannotPublish(t *testing.T) {
 // and by bytes.
 func TestSourcePollingWaitsForTheBroker(t *testing.T) {
 	for name, tc := range map[string]struct{ size, polls int }{
-		"records": {1, 1024/100 + 2},
+		"records": {1, 256/100 + 2},
 		"bytes":   {1 << 20, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -522,10 +522,10 @@ func TestEmitTellsTheTruth(t *testing.T) {
 	})
 }
 
-// EmitAsync waits for room: 1024 records or 16 MiB of a partition.
+// EmitAsync waits for room: 256 records or 16 MiB of a partition.
 func TestEmitAsyncIsBounded(t *testing.T) {
 	for name, tc := range map[string]struct{ size, room int }{
-		"records": {1, 1024},
+		"records": {1, 256},
 		"bytes":   {1 << 20, 16},
 	} {
 		t.Run(name, func(t *testing.T) {
