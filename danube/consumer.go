@@ -237,7 +237,8 @@ func (c *Consumer) fail(err error) {
 // Close stops handing out messages, also those that wait for Receive, sends the acks
 // that it can until ctx ends, and ends the consumer's goroutines. What was received
 // and not acknowledged, the broker delivers to the next consumer of the name. Streams
-// are read until the acks are through: one that is not read could hold them up.
+// are read until the acks are through, and until the broker has sent what it sends
+// without any, at most a second longer.
 // Calling it again returns the same.
 //
 // Close waits for the Handler to return, at most until ctx ends; it must not be called
@@ -256,6 +257,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 		var errs []error
 		if c.Err() == nil {
 			errs = append(errs, c.Flush(ctx))
+			c.awaitQuiet(ctx)
 		}
 		c.cancel(ErrClosed)
 		c.growing.Wait()

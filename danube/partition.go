@@ -47,6 +47,7 @@ type partition struct {
 	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
 	ackErrors int           // in a row
 	arrivals  uint64        // messages that came, copies as well
+	rest      int           // how many more may come before a consumer that closes ends its streams; 0: any number
 	handedOff time.Time     // when the application last gave one back
 	silence   silence
 	skipped   uint64 // of the broker's lag, what was skipped and all after it

@@ -58,6 +58,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	handler := p.c.cfg.Handler
 	p.mu.Lock()
 	p.arrivals++
+	p.resting()
 	resumed, lag := p.silence.broken()
 	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
 		p.ticked = now

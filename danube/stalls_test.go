@@ -291,7 +291,7 @@ func TestStallAfterClose(t *testing.T) {
 		s.pass(12 * time.Second)
 		start := time.Now()
 		s.must(con.Close(s.soon()))
-		if d := time.Since(start); d > 0 {
+		if d := time.Since(start); d > time.Second { // it lets the broker finish sending
 			s.Errorf("Close took %v", d)
 		}
 		n := s.pages.requests(pageA)
