@@ -16,6 +16,7 @@ type balance struct {
 	received                         int // messages, each counted once
 	missing                          int // of those that were acknowledged
 	gap, restart, seam, stamps       int // missing, by what else tells of it than stamps
+	stalled, sessionless             int // missing at the end, where a stall or a lost session is reported
 }
 
 // close draws up the account. What is missing and was not reported is a breach, and so
@@ -67,14 +68,22 @@ func (l *ledger) closeLine(b *balance, line *ledgerLine) {
 		case sent.outcome == acked:
 			b.missing++
 			run++
-			if r == nil || !r.reported || r.filled {
+			if !b.sub.stopped() && (r == nil || !r.reported || r.filled) {
 				l.breach("%s of %v: number %d is missing, of %d, and nobody said so", b.sub.name, line.by, n, line.last)
 			}
 		case sent.outcome == pending && r != nil && r.reported:
 			l.breach("%s of %v: number %d was reported missing, and was never sent", b.sub.name, line.by, n)
 		}
 	}
+	if b.sub.ready.IsZero() {
+		b.sessionless += run
+	} else {
+		b.stalled += run
+	}
 }
+
+// stopped reports that the client says that nothing comes at present.
+func (s *ledgerSub) stopped() bool { return s.ready.IsZero() || !s.stalled.IsZero() }
 
 func (b *balance) count(m sentMessage) {
 	switch m.outcome {
@@ -139,11 +148,11 @@ func (s *ledgerSub) gapsBetween(a, b place) (n int) {
 func report(all []balance) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 1, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "topic\tpublished\tacked\tof them ambiguous\tunknown\treceived\tagain: published\tnext consumer\trenumbered\tmissing\tby GapFound\tRestarted\tbetween consumers\tstamps alone\tstalls\t")
+	fmt.Fprintln(w, "topic\tpublished\tacked\tof them ambiguous\tunknown\treceived\tagain: published\tnext consumer\trenumbered\tmissing\tby GapFound\tRestarted\tbetween consumers\tstamps alone\tin a stall\twithout a session\tstalls\t")
 	row := func(name string, b balance, stalls int) {
 		r := b.sub.repeats
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, b.published, b.acked, b.retried, b.unknown, b.received,
-			r.published, r.consumer, r.numbering, b.missing, b.gap, b.restart, b.seam, b.stamps, stalls)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, b.published, b.acked, b.retried, b.unknown, b.received,
+			r.published, r.consumer, r.numbering, b.missing, b.gap, b.restart, b.seam, b.stamps, b.stalled, b.sessionless, stalls)
 	}
 	sum := balance{sub: &ledgerSub{}}
 	stalls := 0
@@ -160,6 +169,7 @@ func report(all []balance) string {
 func (b *balance) add(o balance) {
 	b.published, b.acked, b.retried, b.unknown, b.received = b.published+o.published, b.acked+o.acked, b.retried+o.retried, b.unknown+o.unknown, b.received+o.received
 	b.missing, b.gap, b.restart, b.seam, b.stamps = b.missing+o.missing, b.gap+o.gap, b.restart+o.restart, b.seam+o.seam, b.stamps+o.stamps
+	b.stalled, b.sessionless = b.stalled+o.stalled, b.sessionless+o.sessionless
 	b.sub.repeats.published += o.sub.repeats.published
 	b.sub.repeats.consumer += o.sub.repeats.consumer
 	b.sub.repeats.numbering += o.sub.repeats.numbering

@@ -59,6 +59,18 @@ func TestLedger(t *testing.T) {
 		{"all well", func(s *story) { s.sent(1, 2, 3); s.came(1, 2, 3) }, ""},
 		{"a loss that nobody reported", func(s *story) { s.sent(1, 2, 3); s.came(1, 3) }, "number 2 is missing"},
 		{"a loss at the end", func(s *story) { s.sent(1, 2, 3); s.came(1, 2) }, "number 3 is missing"},
+		{"a loss at the end of a stall", func(s *story) { s.sent(1, 2, 3); s.came(1, 2); s.says(danube.Stalled, 0, 0) }, ""},
+		{"a loss at the end after a stall", func(s *story) {
+			s.sent(1, 2, 3)
+			s.says(danube.Stalled, 0, 0)
+			s.says(danube.Resumed, 0, 0)
+			s.came(1, 2)
+		}, "number 3 is missing"},
+		{"a loss at the end without a session", func(s *story) {
+			s.sent(1, 2, 3)
+			s.came(1, 2)
+			s.consumerSession(s.s, danube.SessionEvent{State: danube.Connecting})
+		}, ""},
 		{"a loss that was reported", func(s *story) { s.sent(1, 2, 3); s.came(1); s.says(danube.StampGap, 2, 2); s.came(3) }, ""},
 		{"reported by offset alone", func(s *story) { s.sent(1, 2, 3); s.came(1); s.says(danube.GapFound, 2, 2); s.came(3) }, "number 2 is missing"},
 		{"reported and filled by word only", func(s *story) {
@@ -116,6 +128,7 @@ func TestLedger(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &story{ledger: newLedger()}
 			s.s = s.sub("/default/t", "s")
+			s.consumerSession(s.s, danube.SessionEvent{State: danube.Ready})
 			c.tell(s)
 			s.close()
 			got := strings.Join(s.broken, "; ")

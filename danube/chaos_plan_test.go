@@ -1,7 +1,6 @@
 package danube_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -122,19 +121,6 @@ func (c *chaosRun) recover() {
 		c.breach("%v", err)
 	}
 	c.wait(c.always, 5*time.Second)
-}
-
-// move unloads a topic, as an operator would, while all brokers are there.
-func (c *chaosRun) move(wire string) {
-	c.nodes.Lock()
-	defer c.nodes.Unlock()
-	c.event("move %s", wire)
-	ctx, cancel := context.WithTimeout(c.always, 30*time.Second)
-	defer cancel()
-	if err := c.admin.UnloadTopic(ctx, wire); err != nil {
-		c.event("moving %s: %v", wire, err)
-	}
-	c.wait(ctx, 3*time.Second)
 }
 
 func upTo(rnd *rand.Rand, d time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(d))) }

@@ -83,6 +83,7 @@ type reader struct {
 	subs        map[string]*ledgerSub
 	stamps      danube.StampTracker
 	lives       atomic.Uint32
+	hold        holding
 
 	mu  sync.Mutex // held while the consumer is being replaced
 	con *danube.Consumer
@@ -142,11 +143,10 @@ func (r *reader) receive(con *danube.Consumer, life uint32) {
 func (r *reader) take(con *danube.Consumer, life uint32, m *danube.Message) {
 	s := r.subs[m.WireTopic]
 	r.run.ledger.received(s, life, m, binary.BigEndian.Uint32(m.Payload))
-	err := con.Ack(m)
-	if err != nil && con.Err() != nil {
-		return // it has failed meanwhile, or was taken over
+	settle := func() { r.settle(con, life, m) }
+	if !r.hold.keep(m.WireTopic, settle) {
+		settle()
 	}
-	r.run.ledger.ackedBy(s, life, m, err)
 }
 
 // watch opens another consumer when one has failed that was not taken over on purpose.

@@ -19,6 +19,7 @@ var elsewhere = []struct{ command, file, test string }{
 	// This very test would run inside itself.
 	{"go test ./...", "internal/doctest/code_test.go", "TestGo"},
 	{"DANUBE_SERVICE_URL=http://localhost:6650 go test ./...", "examples/simple_test.go", "TestSimpleRealBroker"},
+	{"DANUBE_BROKER_BIN=/opt/danube-broker go test -run TestChaosOnThreeRealBrokers -timeout 60m -v ./danube", "danube/chaos_real_test.go", "TestChaosOnThreeRealBrokers"},
 	// It needs the network, and a published version; the blocks are compiled against this one.
 	{"go get github.com/danube-messaging/danube-connect-go", "internal/doctest/code_test.go", "TestGo"},
 	// They run until somebody stops them, the examples in two terminals.
