@@ -61,8 +61,9 @@ const (
 	MethodConfigureTopicSchema
 	MethodUpdateTopicValidationPolicy
 	MethodGetTopicSchemaConfig
+	MethodListSegmentDescriptors
 
-	methods = int(MethodGetTopicSchemaConfig) + 1
+	methods = int(MethodListSegmentDescriptors) + 1
 )
 
 var methodNames = [methods]string{
@@ -74,6 +75,7 @@ var methodNames = [methods]string{
 	"GetNamespaceTopics", "DeleteNamespace",
 	"RegisterSchema", "GetSchema", "GetLatestSchema", "ListVersions", "ListSubjects", "CheckCompatibility", "SetCompatibilityMode",
 	"DeleteSchemaVersion", "ConfigureTopicSchema", "UpdateTopicValidationPolicy", "GetTopicSchemaConfig",
+	"ListSegmentDescriptors",
 }
 
 // String returns the method's name on the wire.

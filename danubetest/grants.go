@@ -122,7 +122,7 @@ func needed(in *Call) (p Permission, r resource) {
 		return ManageNamespace, cluster
 	case MethodListBrokers, MethodGetLeaderBroker:
 		return ManageBroker, cluster
-	case MethodHealthCheck, MethodDelivery:
+	case MethodHealthCheck, MethodListSegmentDescriptors, MethodDelivery:
 		return 0, cluster
 	}
 	return ManageTopic, topic

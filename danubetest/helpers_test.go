@@ -32,6 +32,7 @@ type stubs struct {
 	topics    adminpb.TopicAdminClient
 	spaces    adminpb.NamespaceAdminClient
 	schemas   schemapb.SchemaRegistryClient
+	storage   pb.StorageServiceClient
 }
 
 func newStubs(t testing.TB, conn *grpc.ClientConn) *stubs {
@@ -44,6 +45,7 @@ func newStubs(t testing.TB, conn *grpc.ClientConn) *stubs {
 		topics:    adminpb.NewTopicAdminClient(conn),
 		spaces:    adminpb.NewNamespaceAdminClient(conn),
 		schemas:   schemapb.NewSchemaRegistryClient(conn),
+		storage:   pb.NewStorageServiceClient(conn),
 	}
 }
 

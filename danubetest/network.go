@@ -123,6 +123,7 @@ func (n *network) serve() {
 	pb.RegisterConsumerServiceServer(srv, &consumerService{network: n})
 	pb.RegisterDiscoveryServer(srv, &discoveryService{network: n})
 	pb.RegisterHealthCheckServer(srv, &healthService{network: n})
+	pb.RegisterStorageServiceServer(srv, &storageService{network: n})
 	schemapb.RegisterSchemaRegistryServer(srv, &schemaService{network: n})
 	adminpb.RegisterTopicAdminServer(srv, &topicAdmin{network: n})
 	adminpb.RegisterNamespaceAdminServer(srv, &namespaceAdmin{network: n})

@@ -494,6 +494,16 @@ var soundScenarios = []struct {
 		l.log("then %q", l.within(c))
 	}, []string{"[0]", `then ""`}},
 
+	{"segments", func(l *lab) {
+		p := l.ready(l.topic("segments"))
+		p.send("0")
+		for _, name := range []string{p.topic, l.topic("none"), "bad"} {
+			r, err := l.storage.ListSegmentDescriptors(l.t.Context(), &pb.ListSegmentDescriptorsRequest{Topic: name})
+			l.status("list", err)
+			l.log("%d", len(r.GetSegments()))
+		}
+	}, []string{"list: OK", "0", "list: OK", "0", "list: OK", "0"}},
+
 	{"unknown dispatch strategy", func(l *lab) {
 		_, err := l.producers.CreateProducer(l.t.Context(), &pb.ProducerRequest{TopicName: l.topic("strategy"), ProducerName: "p", DispatchStrategy: 9})
 		l.status("on creation", err)

@@ -152,7 +152,8 @@ func (b *Broker) AddTokens(tokens ...Token) (err error) {
 	return nil
 }
 
-// RevokeTokens makes the brokers refuse tokens, from the next request on.
+// RevokeTokens makes the brokers refuse tokens of [WithTokens] and [Broker.AddTokens], from
+// the next request on. A [TokenVerifier] decides for itself.
 func (b *Broker) RevokeTokens(values ...string) {
 	b.do(func(c *core) {
 		for _, v := range values {
