@@ -3,6 +3,7 @@ package danubetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,10 +21,21 @@ type topicAdmin struct {
 	*network
 }
 
-// errAdmin is how the admin service answers every failure: NOT_FOUND, with the status
-// it came from as text.
+// errAdmin is how the admin service answers every failure: NOT_FOUND, with what it came
+// from as text.
 func errAdmin(what string, err error) error {
-	return status.Errorf(codes.NotFound, "Unable to %s: %s", what, status.Convert(err).Message())
+	text := err.Error()
+	if s, ok := status.FromError(err); ok {
+		text = fmt.Sprintf("code: '%s', message: %q", codeTexts[s.Code()], s.Message())
+	}
+	return status.Errorf(codes.NotFound, "Unable to %s due to %s", what, text)
+}
+
+// codeTexts are the codes in the words of the real broker's library.
+var codeTexts = map[codes.Code]string{
+	codes.InvalidArgument: "Client specified an invalid argument",
+	codes.AlreadyExists:   "Some entity that we attempted to create already exists",
+	codes.Unavailable:     "The service is currently unavailable",
 }
 
 func adminDispatch(d adminpb.DispatchStrategy) Dispatch {
@@ -58,7 +70,7 @@ func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.Pa
 		for i := range req.GetPartitions() {
 			t, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy()), c.place())
 			if err != nil {
-				return errAdmin("create the partitioned topic "+req.GetBaseName(), err)
+				return errAdmin("create the topic "+partitionName(req.GetBaseName(), int(i)), err)
 			}
 			t.schema.created = req.GetSchemaSubject()
 		}
@@ -76,7 +88,7 @@ func (s *topicAdmin) DeleteTopic(ctx context.Context, req *adminpb.TopicRequest)
 	in := Call{Method: MethodDeleteTopic, Topic: req.GetName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		if strings.Contains(req.GetName(), "-part-") {
-			return errAdmin("delete the topic "+req.GetName(), errors.New("a single partition cannot be deleted, delete the base topic"))
+			return errAdmin("delete the topic "+req.GetName(), fmt.Errorf("Cannot delete individual partition '%s'. Delete the base topic instead (e.g., if partition is '/default/mytopic-part-0', delete '/default/mytopic').", req.GetName())) //lint:ignore ST1005 the real broker's text
 		}
 		topics := c.find(req.GetName())
 		if len(topics) == 0 {

@@ -176,10 +176,14 @@ func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 	t := newTopic(name, d)
 	t.owner, t.born = n, c.now
 	if t.partition >= 0 && c.topics[t.base] != nil {
-		return nil, errPlainExists(t.base)
+		return nil, errPlainExists(name, t.base)
 	}
-	if t.partition < 0 && len(c.find(name)) > 0 || c.trap(TrapPrefix) && len(c.beginning(name)) > 0 {
-		return nil, errPartitionsExist(name)
+	in := len(c.find(name))
+	if c.trap(TrapPrefix) {
+		in = len(c.beginning(name))
+	}
+	if t.partition < 0 && in > 0 {
+		return nil, errPartitionsExist(name, in)
 	}
 	c.topics[name] = t
 	c.changed = true

@@ -41,7 +41,7 @@ func (c *core) deadLetter(s *subscription, sl *slot) error {
 	}
 	switch {
 	case t.dispatch != Reliable:
-		return errDispatchMismatch(name)
+		return errDispatchMismatch()
 	case t.owner == nil || !t.owner.alive || t.draining:
 		return errElsewhere()
 	}

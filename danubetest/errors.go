@@ -13,19 +13,19 @@ func errTopicFormat(name string) error {
 }
 
 func errNoNamespace(ns string) error {
-	return status.Errorf(codes.Unavailable, "Unable to find the namespace %s, the topic can be created only for an existing namespace", ns)
+	return status.Errorf(codes.Unavailable, "Unable to find the namespace %s, the topic can be created only for an exisiting namespace", ns)
 }
 
 func errTopicExists(name string) error {
-	return status.Errorf(codes.AlreadyExists, "The topic: %s already exists", name)
+	return status.Errorf(codes.AlreadyExists, "Topic '%s' already exists", name)
 }
 
-func errPartitionsExist(base string) error {
-	return status.Errorf(codes.AlreadyExists, "Unable to create the topic %s, as partitioned topics with this base name already exist", base)
+func errPartitionsExist(base string, n int) error {
+	return status.Errorf(codes.AlreadyExists, "Cannot create topic '%s': partitioned topics with this base name already exist (found %d partitions). Delete the partitioned topics first.", base, n)
 }
 
-func errPlainExists(base string) error {
-	return status.Errorf(codes.AlreadyExists, "Unable to create the partition, as a non-partitioned topic %s already exists", base)
+func errPlainExists(name, base string) error {
+	return status.Errorf(codes.AlreadyExists, "Cannot create partitioned topic '%s': a non-partitioned topic '%s' already exists. Delete the non-partitioned topic first.", name, base)
 }
 
 func errNoTopic(name string) error {
@@ -53,8 +53,8 @@ func errDispatchMissing() error {
 	return status.Error(codes.InvalidArgument, "Dispatch strategy is missing")
 }
 
-func errDispatchMismatch(name string) error {
-	return status.Errorf(codes.FailedPrecondition, "The requested dispatch strategy does not match the one of the topic %s", name)
+func errDispatchMismatch() error {
+	return status.Error(codes.FailedPrecondition, "Producer requested dispatch strategy does not match topic strategy")
 }
 
 func errNoProducer(id uint64) error {
@@ -65,16 +65,16 @@ func errPublish(what string) error {
 	return status.Errorf(codes.PermissionDenied, "Unable to publish the message: %s", what)
 }
 
-func errPayloadSize(n, limit int) error {
-	return status.Errorf(codes.InvalidArgument, "Message size %d exceeds maximum allowed %d bytes", n, limit)
+func errPayloadSize(topic string, n, limit int) error {
+	return status.Errorf(codes.InvalidArgument, "Message size %d exceeds maximum allowed %d for topic %s", n, limit, topic)
 }
 
 func errRequestSize(n int) error {
 	return status.Errorf(codes.OutOfRange, "Error, decoded message length too large: found %d bytes, the limit is: %d bytes", n, requestLimit)
 }
 
-func errSubscribe(what string) error {
-	return status.Errorf(codes.PermissionDenied, "Not able to subscribe to the topic due to %s", what)
+func errSubscribe(topic, what string) error {
+	return status.Errorf(codes.PermissionDenied, "Not able to subscribe to the topic %s due to %s", topic, what)
 }
 
 func errNoConsumer(id uint64) error {

@@ -46,7 +46,7 @@ func (c *core) admitConsumer(t *topic, s *subscription) error {
 		return status.Errorf(codes.ResourceExhausted, "Consumer limit per topic reached for %s. Current: %d, Limit: %d", t.name, consumers, limits.Consumers)
 	}
 	if s != nil && over(len(s.consumers), limits.ConsumersPerSubscription) {
-		return errSubscribe(fmt.Sprintf("Consumer limit per subscription reached on topic %s subscription %s. Current: %d, Limit: %d",
+		return errSubscribe(t.name, fmt.Sprintf("Consumer limit per subscription reached on topic %s subscription %s. Current: %d, Limit: %d",
 			t.name, s.name, len(s.consumers), limits.ConsumersPerSubscription))
 	}
 	return nil

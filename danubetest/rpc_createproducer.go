@@ -63,7 +63,7 @@ func (c *core) createProducer(n *node, req *pb.ProducerRequest) (*producer, erro
 			return nil, errRedoLookup()
 		}
 	case known && t.dispatch != want:
-		return nil, errDispatchMismatch(name)
+		return nil, errDispatchMismatch()
 	default:
 		if err := c.refer(t, req.GetSchemaRef()); err != nil {
 			return nil, err

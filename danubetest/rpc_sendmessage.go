@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"context"
+	"fmt"
 
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -48,7 +49,7 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 	}
 	t := c.topics[m.GetMsgId().GetTopicName()]
 	if limit := c.cfg.maxMessage; limit > 0 && len(m.GetPayload()) > limit && t != nil && t.on(in.node) {
-		return errPayloadSize(len(m.GetPayload()), limit)
+		return errPayloadSize(t.name, len(m.GetPayload()), limit)
 	}
 	if t == nil || !t.on(in.node) {
 		return errPublish("Topic " + m.GetMsgId().GetTopicName() + " not found in registry")
@@ -60,7 +61,7 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 		return err
 	}
 	if p.topic != t {
-		return errPublish("the producer is not attached to topic " + t.name)
+		return errPublish(fmt.Sprintf("the producer with id %d is not attached to topic name: %s", p.id, t.name))
 	}
 	p.sent++
 	c.append(t, m, in)

@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	pb "github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
@@ -64,7 +65,7 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		return nil, err
 	}
 	if s == nil || s.typ == Undecided {
-		typ, err := typeOf(req.GetSubscriptionType())
+		typ, err := typeOf(t.name, req.GetSubscriptionType())
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +75,7 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		s.typ = typ
 	}
 	if s.typ == Exclusive && len(s.consumers) > 0 {
-		return nil, errSubscribe("Exclusive subscription can't be shared with other consumers")
+		return nil, errSubscribe(t.name, fmt.Sprintf("Not allowed to add the Consumer: %s, the Exclusive subscription can't be shared with other consumers", req.GetConsumerName()))
 	}
 	co := &consumer{id: c.newID(), name: req.GetConsumerName(), sub: s, active: true}
 	if s.typ == KeyShared {
@@ -105,7 +106,7 @@ func (c *core) takeover(co *consumer, in *Call) {
 	c.retryNow(co, in)
 }
 
-func typeOf(t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {
+func typeOf(topic string, t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {
 	switch t {
 	case pb.ConsumerRequest_Exclusive:
 		return Exclusive, nil
@@ -116,5 +117,5 @@ func typeOf(t pb.ConsumerRequest_SubscriptionType) (SubscriptionType, error) {
 	case pb.ConsumerRequest_KeyShared:
 		return KeyShared, nil
 	}
-	return 0, errSubscribe("an unknown subscription type")
+	return 0, errSubscribe(topic, "Should not get here")
 }

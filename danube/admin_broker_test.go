@@ -52,8 +52,8 @@ func (l *lab) eventually(step func() error) {
 	}
 }
 
-func TestRealAdminTopics(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestAdminTopics(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		a := l.admin()
 		topic := l.topic()
 		l.want(a.CreateTopic(l.soon(), "/no_such_namespace_"+topic[9:]+"/t", danube.TopicOptions{}), danube.ErrNotFound)
@@ -110,8 +110,8 @@ func TestRealAdminTopics(t *testing.T) {
 
 // The broker deletes the partitions of every topic whose name begins with the one
 // that is deleted; the client does not let it.
-func TestRealAdminDeletesOnlyWhatIsMeant(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestAdminDeletesOnlyWhatIsMeant(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		a := l.admin()
 		topic := l.topic()
 		longer := topic + "_eu"
@@ -126,8 +126,8 @@ func TestRealAdminDeletesOnlyWhatIsMeant(t *testing.T) {
 	})
 }
 
-func TestRealAdminSubscriptions(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestAdminSubscriptions(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		a, c := l.admin(), l.open()
 		topic := l.topic()
 		l.must(a.CreatePartitionedTopic(l.soon(), topic, 2, danube.TopicOptions{}))
@@ -183,8 +183,8 @@ func TestRealAdminSubscriptions(t *testing.T) {
 	})
 }
 
-func TestRealAdminNamespaces(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestAdminNamespaces(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		a := l.admin()
 		ns := strings.TrimPrefix(l.topic(), "/default/")
 		l.must(a.CreateNamespace(l.soon(), ns))
@@ -209,8 +209,8 @@ func TestRealAdminNamespaces(t *testing.T) {
 }
 
 // One broker has nobody to hand a topic to.
-func TestRealAdminUnload(t *testing.T) {
-	onReal(t, func(l *lab) {
+func TestAdminUnload(t *testing.T) {
+	onBoth(t, func(l *lab) {
 		a := l.admin()
 		brokers, err := a.Brokers(l.soon())
 		l.must(err)
