@@ -15,7 +15,7 @@ import (
 // SetSubscriptionFailurePolicy stores the policy of a subscription, which need not
 // exist. Every field is taken as it is, also when it is zero. A subscription that is
 // loaded keeps what it has until its topic is loaded again, and the next new consumer
-// writes that back over what was stored.
+// writes that back over what was stored; see [TrapPolicy].
 //
 // INVALID_ARGUMENT without a policy, and for DeadLetter without a topic;
 // FAILED_PRECONDITION unless the topic exists and is Reliable.
@@ -33,6 +33,9 @@ func (s *topicAdmin) SetSubscriptionFailurePolicy(ctx context.Context, req *admi
 			return status.Error(codes.InvalidArgument, "dead_letter_topic must be configured when poison_policy is DeadLetter")
 		}
 		t.policies[req.GetSubscription()] = policyOf(w)
+		if sub := t.sub(req.GetSubscription()); sub != nil && !c.trap(TrapPolicy) {
+			sub.policy = policyOf(w)
+		}
 		return nil
 	})
 	if err != nil {
@@ -82,18 +85,24 @@ func (s *topicAdmin) Unsubscribe(ctx context.Context, req *adminpb.SubscriptionR
 			return refuse("Unable to unsubscribe as the subscription " + req.GetSubscription() + " has active consumers")
 		}
 		c.meter(t)
-		c.dropConsumers(sub)
-		sub.dispatcher.reset()
-		c.alarms.clear(&sub.alarm)
-		t.subs = slices.DeleteFunc(t.subs, func(s *subscription) bool { return s == sub })
+		c.removeSubscription(sub)
 		delete(t.policies, sub.name)
-		c.changed = true
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &adminpb.SubscriptionResponse{Success: true}, nil
+}
+
+// removeSubscription ends a subscription.
+func (c *core) removeSubscription(s *subscription) {
+	c.dropConsumers(s)
+	s.dispatcher.reset()
+	c.alarms.clear(&s.alarm)
+	c.alarms.clear(&s.limiter.again)
+	s.topic.subs = slices.DeleteFunc(s.topic.subs, func(other *subscription) bool { return other == s })
+	c.changed = true
 }
 
 // ListSubscriptions lists the subscriptions of a topic. As on the real broker a name

@@ -128,10 +128,17 @@ type Call struct {
 	internal bool // says that it comes from a broker
 	node     *node
 	peer     net.Addr
+	conn     *conn
+	to       string // what TopicLookup answers, when a fault says so
 	id       uint64
 	kind     pb.HealthCheckRequest_ClientType
-	close    bool   // the answer to HealthCheck is CLOSE
-	rooms    []room // what the answer has to wait for, see command
+	close    bool // the answer to HealthCheck is CLOSE
+
+	// then is the second half of the work, where a trap cuts it in two: others come in
+	// between.
+	then func(*core) error
+
+	rooms []room // what the answer has to wait for, see command
 }
 
 // call runs one request: faults, then the work, then the log, in one trip to the loop
@@ -143,6 +150,9 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		in.peer = p.Addr
+		if a, ok := p.Addr.(connAddr); ok {
+			in.conn = a.conn
+		}
 	}
 	size := proto.Size(req)
 	var (
@@ -178,19 +188,39 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 		}
 		err = c.answer(in, &plan, work)
 	})
+	b.second(in, &err)
 	if !plan.waits() {
 		return b.waitRoom(ctx, in, err)
 	}
 	if werr := plan.wait(ctx, nil); werr != nil {
 		if !plan.after {
-			b.do(func(c *core) { c.log(in, werr) })
+			b.do(func(c *core) {
+				c.hole(in, req)
+				c.log(in, werr)
+			})
 		}
 		return werr
 	}
 	if !plan.after {
 		b.do(func(c *core) { err = c.answer(in, &plan, work) })
+		b.second(in, &err)
 	}
 	return b.waitRoom(ctx, in, err)
+}
+
+// second does the second half of the work, if there is one.
+func (b *Broker) second(in *Call, err *error) {
+	if in.then == nil {
+		return
+	}
+	b.do(func(c *core) {
+		then := in.then
+		in.then = nil
+		if e := then(c); *err == nil {
+			*err = e
+		}
+		c.log(in, *err)
+	})
 }
 
 // waitRoom waits until the dispatchers that the request is for have room for it.
@@ -214,14 +244,23 @@ func (c *core) answer(in *Call, p *plan, work func(*core) error) error {
 	switch {
 	case !in.node.alive: // it died while a fault had the request
 		err = errNodeDown(in.node.url)
-	case p.err == nil || p.after:
+	case p.err == nil && p.broken == nil || p.after:
+		in.to = p.redirect
 		err = work(c)
+	}
+	if p.broken != nil {
+		p.broken.breakConn(in.conn)
+		if err == nil {
+			err = errBroken()
+		}
 	}
 	if err == nil {
 		err = p.err
 	}
 	in.close = p.close
-	c.log(in, err)
+	if in.then == nil {
+		c.log(in, err)
+	}
 	return err
 }
 

@@ -28,6 +28,10 @@ type core struct {
 	schemas registry
 	auth    auth
 
+	// With TrapRecreate: the stored cursors and schemas of deleted topics.
+	graves     map[grave]int64
+	oldSchemas map[string]*TopicSchema
+
 	nodes   []*node // the brokers of the cluster
 	placed  int     // how many topics were given to one in turn
 	proxied int     // how many requests without an address the proxy has spread
@@ -41,6 +45,9 @@ type core struct {
 	wakes   uint64 // how often the loop ran something
 }
 
+// grave is the name of a subscription of a topic that was deleted.
+type grave struct{ topic, subscription string }
+
 func newCore(cfg *config) *core {
 	now := time.Now()
 	c := &core{
@@ -53,6 +60,8 @@ func newCore(cfg *config) *core {
 		producers:  make(map[uint64]*producer),
 		consumers:  make(map[uint64]*consumer),
 		schemas:    registry{make(map[string]*subject), make(map[uint64]*subject)},
+		graves:     make(map[grave]int64),
+		oldSchemas: make(map[string]*TopicSchema),
 		calls:      callLog{limit: cfg.callLog},
 		waiters:    make(map[*waiter]struct{}),
 	}
@@ -109,13 +118,14 @@ func (c *core) find(name string) []*topic {
 	return parts
 }
 
-// beginning returns the names of all topics that begin with name.
+// beginning returns the names of all topics that begin with name, sorted.
 func (c *core) beginning(name string) (list []string) {
 	for n := range c.topics {
 		if strings.HasPrefix(n, name) {
 			list = append(list, n)
 		}
 	}
+	slices.Sort(list)
 	return list
 }
 
@@ -168,7 +178,7 @@ func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 		return nil, errTopicFormat(name)
 	}
 	if !c.namespaces[ns] {
-		return nil, errNoNamespace(ns)
+		return nil, c.errNoNamespace(ns)
 	}
 	if c.topics[name] != nil {
 		return nil, errTopicExists(name)
@@ -185,6 +195,11 @@ func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 	if t.partition < 0 && in > 0 {
 		return nil, errPartitionsExist(name, in)
 	}
+	if old := c.oldSchemas[name]; old != nil {
+		delete(c.oldSchemas, name)
+		t.schema.stored = old
+		t.schema.reload()
+	}
 	c.topics[name] = t
 	c.changed = true
 	c.cfg.logger.Debug("topic created", "topic", name, "dispatch", d.String())
@@ -193,9 +208,23 @@ func (c *core) addTopic(name string, d Dispatch, n *node) (*topic, error) {
 
 // deleteTopic removes one topic: its streams end, its ids are unknown from now on.
 func (c *core) deleteTopic(t *topic) {
+	for _, s := range t.subs {
+		s.stored = max(s.stored, s.acks) // as a move does
+	}
 	c.unload(t)
 	c.alarms.clear(&t.moving)
 	delete(c.topics, t.name)
+	if !c.trap(TrapRecreate) {
+		return
+	}
+	for _, s := range t.subs {
+		if s.stored >= 0 {
+			c.graves[grave{t.name, s.name}] = s.stored
+		}
+	}
+	if t.schema.stored != nil {
+		c.oldSchemas[t.name] = t.schema.stored
+	}
 	c.changed = true
 }
 
@@ -204,11 +233,12 @@ func (c *core) dropConsumers(s *subscription) {
 	silent := c.trap(TrapSilentMove) && s.topic.draining && (s.suspended() || !c.trap(TrapParked))
 	for _, co := range s.consumers {
 		if co.stream != nil && !silent {
-			co.stream.close(nil)
+			co.stream.close(c.endOf(errMoved(s.topic.name)))
 		}
 		co.stream = nil
 		delete(c.consumers, co.id)
 		c.alarms.clear(&co.leave)
+		c.alarms.clear(&co.lease)
 	}
 	s.consumers = nil
 	c.busy(s)
@@ -223,9 +253,11 @@ func (c *core) unload(t *topic) {
 	t.owner.unmeter(t)
 	for _, p := range t.producers {
 		delete(c.producers, p.id)
+		c.alarms.clear(&p.lease)
 	}
 	clear(t.producers)
 	t.schema.reload()
+	t.arranged()
 	for _, s := range t.subs {
 		c.dropConsumers(s)
 		c.put(s)

@@ -27,6 +27,8 @@ func (c *core) advance(s *subscription) {
 func (c *core) put(s *subscription) {
 	s.dispatcher.reset()
 	c.alarms.clear(&s.alarm)
+	c.alarms.clear(&s.limiter.again)
+	s.limiter = limiter{}
 	s.dormant = c.trap(TrapLatest)
 	if !s.dormant {
 		c.load(s)
@@ -62,6 +64,7 @@ func (c *core) crash(t *topic, killed bool) {
 	if t.dispatch == NonReliable {
 		return
 	}
+	t.arranged()
 	if killed && c.trap(TrapUnflushed) {
 		flushed := t.born.Add(c.now.Sub(t.born).Truncate(flushInterval))
 		n := t.log.len()

@@ -16,17 +16,13 @@ func (c *core) buryAll(s *subscription) {
 			c.cfg.logger.Debug("dead letter failed", "topic", s.topic.name, "subscription", s.name, "error", err)
 			return
 		}
-		sl.last().outcome = Dropped
-		s.dropped++
-		s.counts.buried[DeadLetter]++
-		c.stats.Dropped++
-		c.settle(s, sl)
+		c.giveUp(s, sl)
 	}
 }
 
 // deadLetter publishes an exhausted message to the policy's topic, which is created
 // when it does not exist, and reports whether that worked. Payload and attributes go
-// there; key, schema, times and names do not.
+// there; with TrapDeadLetter key, schema, times and names do not.
 func (c *core) deadLetter(s *subscription, sl *slot) error {
 	name := s.policy.DeadLetterTopic
 	t := c.topics[name]
@@ -62,12 +58,17 @@ func (c *core) deadLetter(s *subscription, sl *slot) error {
 	if sl.reason != "" {
 		attrs["x-failure-reason"] = sl.reason
 	}
-	c.append(t, &pb.StreamMessage{
+	dead := &pb.StreamMessage{
 		MsgId:        &pb.MsgID{TopicName: name, BrokerAddr: t.owner.url},
 		Payload:      m.GetPayload(),
 		PublishTime:  uint64(c.now.UnixMilli()),
 		ProducerName: fmt.Sprintf("broker-replicator-%s-0", s.topic.owner.name()),
 		Attributes:   attrs,
-	}, nil)
+	}
+	if !c.trap(TrapDeadLetter) {
+		dead.PublishTime, dead.ProducerName, dead.RoutingKey = m.PublishTime, m.ProducerName, m.RoutingKey
+		dead.SchemaId, dead.SchemaVersion = m.SchemaId, m.SchemaVersion
+	}
+	c.append(t, dead, nil)
 	return nil
 }

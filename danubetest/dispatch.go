@@ -1,6 +1,10 @@
 package danubetest
 
-import "time"
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+)
 
 // pass hands out what can be handed out: first what is to be sent again, then, with
 // room in the window and nothing poisonous in the way, what was never sent.
@@ -8,17 +12,11 @@ func (c *core) pass(s *subscription) {
 	switch {
 	case s.topic.dispatch == NonReliable:
 		return
+	case s.typ == KeyShared:
+		c.passKeys(s, c.keyRest(), lookHeld)
+		return
 	case s.policy.Poison == DeadLetter && len(s.exhausted) > 0:
 		c.buryAll(s)
-	}
-	switch {
-	case s.typ == KeyShared:
-		read := 0
-		if !c.trap(TrapKeyPace) {
-			read = -1
-		}
-		c.passKeys(s, read)
-		return
 	}
 	for _, sl := range s.dueRetries(c.now) {
 		co := c.pick(s)
@@ -29,14 +27,20 @@ func (c *core) pass(s *subscription) {
 			return
 		}
 	}
-	blocked := len(s.exhausted) > 0 && s.policy.Poison == Block
+	blocked := len(s.exhausted) > 0 && s.policy.Poison == Block ||
+		len(s.waiting) > 0 && !c.trap(TrapOvertake)
 	for !blocked && s.open < c.cfg.maxUnacked && c.unpolled(s) {
 		co := c.pick(s)
 		if co == nil {
 			break
 		}
 		if !c.readable(s) {
-			s.parked = !s.ended
+			if !s.ended {
+				s.park(c.now)
+			}
+			break
+		}
+		if !c.allowed(s) {
 			break
 		}
 		if !c.send(s, s.take(c.read(s)), co) {
@@ -79,12 +83,17 @@ func (c *core) record(s *subscription, m *stored, co *consumer, attempt int) int
 
 // push gives a message to the consumer's stream, faults applied.
 func (c *core) push(s *subscription, m *stored, co *consumer) {
+	wire := m.wire
+	if !c.trap(TrapNoName) {
+		wire = proto.CloneOf(wire)
+		wire.SubscriptionName = s.name
+	}
 	if co.stream == nil {
-		co.channel = append(co.channel, parcel{msg: m.wire})
+		co.channel = append(co.channel, parcel{msg: wire})
 		return
 	}
 	if len(c.faults.active) == 0 {
-		co.stream.push(parcel{msg: m.wire})
+		co.stream.push(parcel{msg: wire})
 		return
 	}
 	p := c.faults.plan(c, &Call{
@@ -102,11 +111,24 @@ func (c *core) push(s *subscription, m *stored, co *consumer) {
 		node:         s.topic.owner,
 		Bytes:        len(m.wire.GetPayload()),
 	})
-	first := parcel{pause: p.pause, msg: m.wire}
+	if p.corrupt != nil {
+		if wire == m.wire {
+			wire = proto.CloneOf(wire)
+		}
+		wire.Payload = p.corrupt(m.wire.GetPayload())
+	}
+	if p.broken != nil {
+		p.broken.breakConn(co.stream.conn)
+	}
+	first := parcel{pause: p.pause, msg: wire}
+	if p.reorder {
+		co.stream.hold(first)
+		return
+	}
 	if p.err == nil && p.end == 0 {
 		co.stream.push(first)
 		for range p.repeat {
-			co.stream.push(parcel{msg: m.wire})
+			co.stream.push(parcel{msg: wire})
 		}
 		return
 	}
@@ -124,8 +146,8 @@ func (c *core) push(s *subscription, m *stored, co *consumer) {
 // schedule sets the alarm for the next heartbeat at which there is something to do.
 func (c *core) schedule(s *subscription) {
 	due := s.nextDue()
-	if due.IsZero() {
-		due = c.keyBeat(s)
+	if beat := c.keyBeat(s); due.IsZero() || !beat.IsZero() && beat.Before(due) {
+		due = beat
 	}
 	if c.trap(TrapParked) && s.typ != KeyShared && s.open < c.cfg.maxUnacked && len(s.exhausted) == 0 && c.lags(s) {
 		due = c.now.Add(1) // it looks at every heartbeat
@@ -148,17 +170,19 @@ func (c *core) beat(s *subscription) {
 	if s.suspended() {
 		return // resume looks again
 	}
+	look := lookAgain | lookNew
 	for {
 		sl := s.awaiting.front
 		if sl == nil || sl.due.After(c.now) {
 			break
 		}
+		look |= lookHeld
 		s.timeouts++
 		c.stats.TimedOut++
 		c.fail(s, sl, TimedOut, "", 0)
 	}
 	if s.typ == KeyShared {
-		c.passKeys(s, c.keyPace())
+		c.passKeys(s, c.keyPace(), look)
 		return
 	}
 	c.pass(s)
@@ -168,7 +192,7 @@ func (c *core) beat(s *subscription) {
 // the broker answers OK and will deliver it again.
 func (c *core) ack(s *subscription, place uint64) {
 	sl := s.get(place)
-	if sl == nil || sl.state != slotAwaiting {
+	if sl == nil || sl.state != slotAwaiting && (c.trap(TrapLateAck) || sl.record < 0) {
 		s.late++
 		c.stats.LateAcks++
 		c.changed = true
@@ -196,6 +220,10 @@ func (c *core) nack(s *subscription, place uint64, delay time.Duration, reason s
 	s.nacked++
 	c.stats.Nacked++
 	c.fail(s, sl, Nacked, reason, delay)
+	if s.typ == KeyShared {
+		c.passKeys(s, c.keyRest(), 0)
+		return
+	}
 	c.pass(s)
 }
 
@@ -217,12 +245,9 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 		s.counts.exhausted[s.policy.Poison]++
 	}
 	log := c.cfg.logger.With("topic", s.topic.name, "subscription", s.name, "offset", sl.msg.place, "attempts", sl.attempts)
-	if s.policy.Poison == Drop {
+	if s.policy.Poison == Drop && s.typ != KeyShared {
 		log.Debug("message exhausted and dropped")
-		sl.last().outcome = Dropped
-		s.dropped++
-		c.stats.Dropped++
-		c.settle(s, sl)
+		c.giveUp(s, sl)
 		return
 	}
 	s.exhaust(sl)
@@ -231,17 +256,36 @@ func (c *core) fail(s *subscription, sl *slot, o Outcome, reason string, delay t
 	}
 }
 
+// giveUp is done with a message that failed for good.
+func (c *core) giveUp(s *subscription, sl *slot) {
+	key := keyOf(sl.msg.wire)
+	sl.last().outcome = Dropped
+	s.dropped++
+	if s.policy.Poison == DeadLetter {
+		s.counts.buried[DeadLetter]++
+	}
+	c.changed = true
+	c.stats.Dropped++
+	if s.typ == KeyShared && c.trap(TrapKeyDrain) {
+		c.drain(s, key)
+	}
+	c.settle(s, sl)
+}
+
 // requeue makes messages due now without a look at the policy, as the broker does
 // when a consumer is lost or taken over: those that had gone to co, or, in an
 // Exclusive subscription, all.
 func (c *core) requeue(s *subscription, co *consumer) {
 	for _, sl := range s.slots.all() {
 		if sl == nil || sl == gap || sl.state == slotExhausted || sl.state == slotHeld ||
-			(s.typ == Shared || s.typ == KeyShared) && sl.consumer != co {
+			(s.typ == Shared || s.typ == KeyShared || s.typ == Failover && !c.trap(TrapNoFailover)) && sl.consumer != co {
 			continue
 		}
 		if sl.state == slotAwaiting {
 			c.end(sl, Lost)
+			if !c.trap(TrapBurn) {
+				sl.attempts--
+			}
 		}
 		s.retry(sl, c.now)
 	}

@@ -1,14 +1,19 @@
 package danubetest
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // dispatcher is what a subscription does with its time. In the real broker it is a task
 // that takes one command after another; here the loop plays it, and only where a trap
 // makes it wait do commands pile up.
 type dispatcher struct {
 	parked  bool      // waits for a message to read
+	since   time.Time // when it parked
 	stuck   *slot     // waits for room in stuckTo's channel for this message
 	stuckTo *consumer // its consumer
+	paused  bool      // waits for the rate, see allowed
 	backlog []command // what it will do then
 }
 
@@ -19,15 +24,22 @@ type command struct {
 }
 
 // commandQueue is how many commands a dispatcher takes before its callers wait.
-const commandQueue = 32
+func (s *subscription) commandQueue() int {
+	if s.typ == KeyShared {
+		return 128
+	}
+	return 32
+}
 
-func (d *dispatcher) suspended() bool { return d.parked || d.stuck != nil }
+func (d *dispatcher) suspended() bool { return d.parked || d.paused || d.stuck != nil }
+
+func (d *dispatcher) park(now time.Time) { d.parked, d.since = true, now }
 
 // command keeps a command for later. The request, if there is one, waits for room in
 // the queue.
 func (c *core) command(s *subscription, in *Call, run func()) {
 	cmd := command{run: run}
-	if in != nil && c.trap(TrapNoStream) && len(s.backlog) >= commandQueue {
+	if in != nil && c.trap(TrapNoStream) && len(s.backlog) >= s.commandQueue() {
 		cmd.room = make(chan struct{})
 		in.rooms = append(in.rooms, room{s, cmd.room})
 	}
@@ -47,12 +59,16 @@ func (r room) forget(*core) {
 
 // resume goes on where the dispatcher had stopped.
 func (c *core) resume(s *subscription) {
-	c.pass(s)
+	if s.typ == KeyShared {
+		c.passKeys(s, 0, 0)
+	} else {
+		c.pass(s)
+	}
 	for !s.suspended() && len(s.backlog) > 0 {
 		cmd := s.backlog[0]
 		s.backlog = s.backlog[1:]
-		if len(s.backlog) >= commandQueue {
-			s.backlog[commandQueue-1].open()
+		if n := s.commandQueue(); len(s.backlog) >= n {
+			s.backlog[n-1].open()
 		}
 		cmd.run()
 	}
@@ -89,20 +105,32 @@ func (c *core) wake(s *subscription, in *Call) {
 		return
 	}
 	s.parked = false
-	sl := s.take(c.read(s))
-	if co := c.pick(s); co == nil {
-		s.retry(sl, c.now)
-	} else {
-		c.send(s, sl, co)
-	}
+	c.awaken(s, s.since)
+	c.handOne(s)
 	if !s.suspended() {
 		c.resume(s)
 	}
 }
 
+// handOne hands out the message that the dispatcher has waited for.
+func (c *core) handOne(s *subscription) {
+	switch {
+	case !c.allowed(s):
+	case s.typ == KeyShared:
+		c.takeKey(s)
+	default:
+		sl := s.take(c.read(s))
+		if co := c.pick(s); co == nil {
+			s.retry(sl, c.now)
+		} else {
+			c.send(s, sl, co)
+		}
+	}
+}
+
 func (c *core) woken(s *subscription) {
 	if s.typ == KeyShared && s.topic.dispatch == Reliable {
-		c.passKeys(s, c.keyPace())
+		c.passKeys(s, c.keyPace(), lookNew)
 		return
 	}
 	if !c.trap(TrapParked) || c.lags(s) {

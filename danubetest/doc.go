@@ -39,7 +39,7 @@
 // What is promised above is the profile Sound, the default. A client that survives it
 // has not been shown to survive a real broker, which loses, repeats, reorders and
 // withholds messages in ways that are known: each is a [Trap], and [WithProfile] with
-// [Real] has all of them.
+// [Real] has what a real broker has. TRAPS.md beside this file has a table of them.
 //
 // # Clusters
 //
@@ -67,5 +67,6 @@
 // # Faults
 //
 // [Broker.Fault] makes chosen requests fail, hang, take longer or succeed with an
-// answer that says otherwise. Under [Run] a fault that never fired fails the test.
+// answer that says otherwise, spoils deliveries, and breaks connections or makes them go
+// dead without a word. Under [Run] a fault that never fired fails the test.
 package danubetest

@@ -12,8 +12,12 @@ func errTopicFormat(name string) error {
 	return status.Errorf(codes.InvalidArgument, "The topic: %s has an invalid format, should be: /namespace_name/topic_name", name)
 }
 
-func errNoNamespace(ns string) error {
-	return status.Errorf(codes.Unavailable, "Unable to find the namespace %s, the topic can be created only for an exisiting namespace", ns)
+func (c *core) errNoNamespace(ns string) error {
+	code := codes.NotFound
+	if c.trap(TrapNamespace) {
+		code = codes.Unavailable
+	}
+	return status.Errorf(code, "Unable to find the namespace %s, the topic can be created only for an exisiting namespace", ns)
 }
 
 func errTopicExists(name string) error {
@@ -47,6 +51,11 @@ func errElsewhere() error {
 // errNodeDown is what a proxy says.
 func errNodeDown(url string) error {
 	return status.Errorf(codes.Unavailable, "danubetest: the proxy finds no broker %q", url)
+}
+
+// errBroken is what nobody hears.
+func errBroken() error {
+	return status.Error(codes.Unavailable, "danubetest: the connection is broken")
 }
 
 func errDispatchMissing() error {
@@ -89,8 +98,28 @@ func errNack(what string) error {
 	return status.Errorf(codes.Internal, "Error negatively acknowledging message: %s", what)
 }
 
-// errReset stands for the reset of the stream that a request without msg_id gets,
-// where the broker's handler panics.
+func errInUse(consumer string) error {
+	return status.Errorf(codes.AlreadyExists, "The consumer %s has a stream open", consumer)
+}
+
+func errTakenOver() error {
+	return status.Error(codes.Aborted, "The stream was taken over by another one of the same consumer")
+}
+
+func errMoved(topic string) error {
+	return status.Errorf(codes.Unavailable, "The topic %s is not served here any more, redo the Lookup request", topic)
+}
+
+// errReset stands for the reset of the stream that a request gets where the broker's
+// handler panics.
 func errReset() error {
 	return status.Error(codes.Canceled, "stream terminated by RST_STREAM with error code: CANCEL")
+}
+
+// errNoMsgID is the answer to a request without msg_id.
+func (c *core) errNoMsgID() error {
+	if c.trap(TrapReset) {
+		return errReset()
+	}
+	return status.Error(codes.InvalidArgument, "The msg_id is missing")
 }

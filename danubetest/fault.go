@@ -19,8 +19,8 @@ import (
 // A request goes through the faults in the order in which they were set. Observing
 // and merely delaying ones let it go on to the next; the first other one decides.
 type Fault struct {
-	// Methods are those that it is for; none means every request, or, with EndStream
-	// or Duplicate, every delivery.
+	// Methods are those that it is for. None means every request, or, with EndStream,
+	// Duplicate, Reorder or Corrupt, every delivery, or, with Redirect, every TopicLookup.
 	Methods []Method
 	// Topic is a topic on the wire, or the base name of a partitioned one.
 	Topic        string
@@ -51,6 +51,22 @@ type Fault struct {
 	EndStream StreamEnd
 	// Duplicate sends the message so many times more.
 	Duplicate int
+	// Reorder sends the message after the next one of its stream. When no other comes, it
+	// does not come either before the stream has ended.
+	Reorder bool
+	// Corrupt makes the payload that is sent from the one that is stored, which it must not
+	// change. It runs in the broker's loop, as When does.
+	Corrupt func(payload []byte) []byte
+	// Dead makes the connection of the request, or of the delivery's stream, go dead without
+	// a word: nothing that one side sends reaches the other any more, as when a cable is
+	// pulled. The request is not done, unless AfterApply is set, and nobody learns of it. For
+	// the broker the client is still there. Removing the fault closes such connections.
+	Dead bool
+	// Cut closes the connection instead. Both sides know at once.
+	Cut bool
+	// Redirect is what TopicLookup answers, as both addresses of a Redirect; [Broker.DeadURL]
+	// leads nowhere.
+	Redirect string
 	// Close answers HealthCheck with CLOSE.
 	Close bool
 	// Observe changes nothing and only counts. It need not fire.
@@ -64,25 +80,33 @@ type Fault struct {
 	Optional bool
 }
 
-// check reports what makes no sense in a fault.
-func (f *Fault) check() error {
-	delivers := f.EndStream != 0 || f.Duplicate != 0
-	rpc := f.Err != nil || f.Hang || f.Delay != 0 || f.Close
+// Check reports what makes no sense in a fault: fields out of range, and effects that
+// exclude each other.
+func (f *Fault) Check() error {
+	delivers := f.delivers()
+	breaks := f.Dead || f.Cut
+	rpc := f.Err != nil || f.Hang || f.Delay != 0 || f.Close || breaks || f.Redirect != ""
 	switch {
 	case f.Count < -1, f.Skip < 0, f.Delay < 0, f.Duplicate < 0:
 		return errors.New("fields Count, Skip, Delay and Duplicate must not be negative, but for Count -1")
-	case f.EndStream < 0 || f.EndStream > StreamInternal:
+	case f.EndStream < 0 || f.EndStream > StreamReset:
 		return fmt.Errorf("field EndStream: %d is unknown", f.EndStream)
 	case f.Observe && (delivers || rpc || f.AfterApply):
 		return errors.New("field Observe excludes every effect")
-	case f.Hang && (f.Err != nil || delivers || f.Close):
-		return errors.New("field Hang excludes Err, EndStream, Duplicate and Close")
-	case f.Err != nil && (delivers || f.Close):
-		return errors.New("field Err excludes EndStream, Duplicate and Close")
+	case f.Hang && (f.Err != nil || delivers || f.Close || breaks || f.Redirect != ""):
+		return errors.New("field Hang excludes every other effect but Delay and AfterApply")
+	case f.Err != nil && (delivers || f.Close || breaks || f.Redirect != ""):
+		return errors.New("field Err excludes every other effect but Delay and AfterApply")
+	case f.Dead && f.Cut, breaks && (delivers || f.Close || f.Redirect != ""):
+		return errors.New("fields Dead and Cut exclude each other and every effect but Delay and AfterApply")
+	case f.EndStream != 0 && (f.Duplicate != 0 || f.Reorder || f.Corrupt != nil), f.Duplicate != 0 && f.Reorder:
+		return errors.New("fields EndStream, Duplicate and Reorder exclude each other, and EndStream excludes Corrupt")
+	case f.Redirect != "" && (delivers || f.Close || slices.ContainsFunc(f.Methods, func(m Method) bool { return m != MethodTopicLookup })):
+		return errors.New("field Redirect is for MethodTopicLookup alone")
 	case f.Close && (delivers || len(f.Methods) != 1 || f.Methods[0] != MethodHealthCheck):
 		return errors.New("field Close is for MethodHealthCheck alone")
 	case delivers && slices.ContainsFunc(f.Methods, func(m Method) bool { return m != MethodDelivery }):
-		return errors.New("fields EndStream and Duplicate are for MethodDelivery alone")
+		return errors.New("fields EndStream, Duplicate, Reorder and Corrupt are for MethodDelivery alone")
 	}
 	for _, m := range f.Methods {
 		if m < 1 || int(m) >= methods {
@@ -92,11 +116,22 @@ func (f *Fault) check() error {
 	return nil
 }
 
+// delivers reports whether a fault has an effect that only deliveries have.
+func (f *Fault) delivers() bool {
+	return f.EndStream != 0 || f.Duplicate != 0 || f.Reorder || f.Corrupt != nil
+}
+
+// decides reports whether a fault does more than to observe or to delay.
+func (f *Fault) decides() bool {
+	return f.Err != nil || f.Hang || f.Close || f.Dead || f.Cut || f.Redirect != "" || f.delivers()
+}
+
 // FaultHandle is a fault that was set, or several.
 type FaultHandle struct {
 	b       *Broker
 	faults  []*fault
 	removed chan struct{} // closed by Remove
+	dead    []*conn       // connections that it made go dead; the loop's
 }
 
 // fault is one Fault and what it did. The loop owns it.
@@ -118,11 +153,14 @@ type faultSet struct {
 func (b *Broker) Fault(faults ...Fault) *FaultHandle {
 	h := &FaultHandle{b: b, removed: make(chan struct{})}
 	for _, f := range faults {
-		if err := f.check(); err != nil {
+		if err := f.Check(); err != nil {
 			b.fatal(fmt.Errorf("danubetest: fault: %w", err))
 		}
 		f.Methods, f.Offsets = slices.Clone(f.Methods), slices.Clone(f.Offsets)
-		if !f.Observe && f.Err == nil && !f.Hang && f.Delay == 0 && f.EndStream == 0 && f.Duplicate == 0 && !f.Close {
+		if f.Redirect != "" {
+			f.Methods = []Method{MethodTopicLookup}
+		}
+		if !f.Observe && f.Delay == 0 && !f.decides() {
 			f.Err = status.Error(codes.Unavailable, "danubetest: fault")
 		}
 		h.faults = append(h.faults, &fault{Fault: f, handle: h})
@@ -162,8 +200,23 @@ func (h *FaultHandle) Remove() {
 		default:
 		}
 		close(h.removed)
+		for _, conn := range h.dead {
+			conn.Close()
+		}
 		c.faults.active = slices.DeleteFunc(c.faults.active, func(f *fault) bool { return f.handle == h })
 	})
+}
+
+// breakConn does to a connection what a fault says.
+func (f *fault) breakConn(c *conn) {
+	switch {
+	case c == nil:
+	case f.Cut:
+		c.Close()
+	default:
+		c.dead.Store(true)
+		f.handle.dead = append(f.handle.dead, c)
+	}
 }
 
 // unfired describes the faults that never did anything and were meant to.

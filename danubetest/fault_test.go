@@ -282,6 +282,9 @@ func TestNonsenseFaults(t *testing.T) {
 		{Hang: true, Err: err}, {Hang: true, Duplicate: 1}, {Err: err, EndStream: danubetest.StreamEOF},
 		{Close: true}, {Close: true, Methods: only(mAck)}, {Close: true, Methods: only(danubetest.MethodHealthCheck), Err: err},
 		{EndStream: danubetest.StreamEOF, Methods: only(mAck)}, {Duplicate: 1, Methods: []danubetest.Method{mDelivery, mSend}},
+		{Dead: true, Cut: true}, {Dead: true, Err: err}, {Cut: true, Hang: true}, {Dead: true, Duplicate: 1}, {Observe: true, Cut: true},
+		{Reorder: true, Duplicate: 1}, {Reorder: true, EndStream: danubetest.StreamEOF}, {Reorder: true, Methods: only(mAck)},
+		{Redirect: "http://x:1", Methods: only(mAck)}, {Redirect: "http://x:1", Err: err}, {Redirect: "http://x:1", Dead: true},
 	} {
 		tb := new(fakeTB)
 		tb.run(func(tb danubetest.TB) { danubetest.Run(tb).Fault(f) })

@@ -90,25 +90,88 @@ func (c *core) pickKey(s *subscription, key string) *consumer {
 	return best
 }
 
+// keyLook says what a KeyShared subscription looks at; without TrapKeyBeat that is always
+// everything.
+type keyLook int
+
+const (
+	lookHeld  keyLook = 1 << iota // messages that wait for their key or a consumer
+	lookAgain                     // messages to be sent again, and exhausted ones
+	lookNew                       // new ones, waiting for one if need be
+)
+
 // passKeys is pass for KeyShared. read says how many new messages may be read, -1 for
 // all.
-func (c *core) passKeys(s *subscription, read int) {
-	for _, sl := range s.dueRetries(c.now) {
-		if co := c.pickKey(s, keyOf(sl.msg.wire)); co != nil && c.ready(co) {
-			c.send(s, sl, co)
+func (c *core) passKeys(s *subscription, read int, look keyLook) {
+	if !c.trap(TrapKeyBeat) {
+		look |= lookHeld | lookAgain
+	}
+	if look&lookAgain != 0 {
+		c.poison(s)
+		for _, sl := range s.dueRetries(c.now) {
+			if co := c.pickKey(s, keyOf(sl.msg.wire)); co != nil && c.ready(co) {
+				c.send(s, sl, co)
+			}
 		}
 	}
-	c.release(s)
-	for ; read != 0 && s.open < c.cfg.maxUnacked && c.readable(s); read-- {
-		s.hold(s.take(c.read(s)))
-		c.release(s)
+	if look&lookHeld != 0 {
+		c.release(s, s.held)
+	}
+	if !slices.ContainsFunc(s.consumers, func(co *consumer) bool { return !co.evicted }) {
+		read = 0 // for nobody
+	}
+	if look&lookNew != 0 && read != 0 && s.open < c.cfg.maxUnacked && !c.readable(s) && c.keyWaits(s) {
+		s.park(c.now)
+		return
+	}
+	for ; read != 0 && s.open < c.cfg.maxUnacked && c.readable(s) && c.allowed(s); read-- {
+		c.takeKey(s)
 	}
 	c.schedule(s)
 }
 
-// release sends the held messages whose keys are free, in order.
-func (c *core) release(s *subscription) {
-	if len(s.held) == 0 {
+// takeKey reads one message.
+func (c *core) takeKey(s *subscription) {
+	sl := s.take(c.read(s))
+	s.hold(sl)
+	if c.trap(TrapKeyBeat) {
+		c.release(s, []*slot{sl})
+		return
+	}
+	c.release(s, s.held)
+}
+
+// keyWaits reports whether a subscription that has nothing to read waits for something:
+// it cannot tell messages that it has read from those that it has not.
+func (c *core) keyWaits(s *subscription) bool {
+	return c.trap(TrapKeyParked) && !s.ended && c.attended(s) && c.lags(s)
+}
+
+// poison does with exhausted messages what the failure policy says.
+func (c *core) poison(s *subscription) {
+	switch s.policy.Poison {
+	case Drop:
+		for _, sl := range slices.Clone(s.exhausted) {
+			c.giveUp(s, sl)
+		}
+	case DeadLetter:
+		c.buryAll(s)
+	}
+}
+
+// drain skips what waits for a key.
+func (c *core) drain(s *subscription, key string) {
+	for _, sl := range slices.Clone(s.held) {
+		if keyOf(sl.msg.wire) == key {
+			s.leap(sl)
+			s.skipped++
+		}
+	}
+}
+
+// release sends those of some held messages whose keys are free, in order.
+func (c *core) release(s *subscription, held []*slot) {
+	if len(held) == 0 {
 		return
 	}
 	busy := make(map[string]bool)
@@ -117,7 +180,7 @@ func (c *core) release(s *subscription) {
 			busy[keyOf(sl.msg.wire)] = true
 		}
 	}
-	for _, sl := range slices.Clone(s.held) {
+	for _, sl := range slices.Clone(held) {
 		key := keyOf(sl.msg.wire)
 		if busy[key] {
 			continue
@@ -142,27 +205,61 @@ func (c *core) away(co *consumer) {
 		c.pass(co.sub)
 		return
 	}
+	if s := co.sub; !s.suspended() {
+		c.passKeys(s, 0, lookHeld)
+	} else {
+		c.command(s, nil, func() { c.passKeys(s, 0, lookHeld) })
+	}
+	if co.active {
+		co.retried = true // once it has a stream, what waits is looked at
+		return
+	}
 	co.leave.fire = func() { c.evict(co) }
-	c.alarms.set(&co.leave, c.now.Add(evictAfter))
+	co.awaySince, co.awayUntil = c.now, c.now.Add(evictAfter)
+	c.alarms.set(&co.leave, co.awayUntil)
+}
+
+// awaken goes on with forgetting the consumers that are away: as long as the subscription
+// was parked since a time, nobody counted.
+func (c *core) awaken(s *subscription, since time.Time) {
+	for _, co := range s.consumers {
+		if s.typ == KeyShared && c.trap(TrapKeyGone) && !co.active && !co.evicted && !co.awayUntil.IsZero() {
+			from := since
+			if co.awaySince.After(from) {
+				from = co.awaySince
+			}
+			co.awayUntil = co.awayUntil.Add(c.now.Sub(from))
+			c.alarms.clear(&co.leave)
+			c.alarms.set(&co.leave, co.awayUntil)
+		}
+	}
 }
 
 // evict forgets a consumer that was away too long: what it has in flight counts as
 // acked.
 func (c *core) evict(co *consumer) {
 	s := co.sub
-	if co.active || c.consumers[co.id] != co {
+	if co.active || c.consumers[co.id] != co || s.parked {
 		return
 	}
 	co.evicted = true
+	look := keyLook(0)
 	for _, sl := range slices.Clone(s.slots.all()) {
 		if sl != nil && sl.state == slotAwaiting && sl.consumer == co {
 			c.end(sl, Dropped)
 			s.dropped++
 			c.stats.Dropped++
 			c.settle(s, sl)
+			look = lookHeld
 		}
 	}
-	c.pass(s)
+	if c.trap(TrapKeyBeat) && !slices.ContainsFunc(s.consumers, func(co *consumer) bool { return !co.evicted }) {
+		for _, sl := range slices.Clone(s.held) { // nobody wants them, it finds
+			s.skipped++
+			c.settle(s, sl)
+		}
+	}
+	c.passKeys(s, c.keyRest(), look)
 }
 
 // keyPace is how many messages KeyShared reads at a wake or a heartbeat.
@@ -173,9 +270,19 @@ func (c *core) keyPace() int {
 	return -1
 }
 
-// keyBeat is the next time a KeyShared subscription has to look for messages.
+// keyRest is how many messages KeyShared reads at any other time.
+func (c *core) keyRest() int {
+	if c.trap(TrapKeyPace) {
+		return 0
+	}
+	return -1
+}
+
+// keyBeat is the next time a KeyShared subscription has to look for messages, new ones or
+// exhausted ones.
 func (c *core) keyBeat(s *subscription) (due time.Time) {
-	if s.typ == KeyShared && c.trap(TrapKeyPace) && s.open < c.cfg.maxUnacked && c.readable(s) {
+	if s.typ == KeyShared && s.open < c.cfg.maxUnacked && (c.trap(TrapKeyPace) && c.readable(s) || c.keyWaits(s)) ||
+		len(s.exhausted) > 0 && s.typ == KeyShared && c.trap(TrapKeyBeat) && s.policy.Poison != Block {
 		due = c.now.Add(1)
 	}
 	return due

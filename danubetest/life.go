@@ -114,7 +114,7 @@ func (s Selector) matches(co *consumer) bool {
 // a selector, in the way given, and returns how many there were. For the broker it is
 // as if the clients had gone away.
 func (b *Broker) DropStreams(end StreamEnd, selectors ...Selector) (n int) {
-	if end < StreamEOF || end > StreamInternal {
+	if end < StreamEOF || end > StreamReset {
 		b.fatal(fmt.Errorf("danubetest: drop streams: end %d is unknown", end))
 		return 0
 	}
@@ -138,6 +138,46 @@ func (b *Broker) DropStreams(end StreamEnd, selectors ...Selector) (n int) {
 		}
 	})
 	return n
+}
+
+// Redeliver makes a message that awaits an ack time out now. It comes again after the delay
+// of the subscription's failure policy, or not, if that says so. It is an error when it
+// does not await one.
+func (b *Broker) Redeliver(topic, subscription string, offset uint64) error {
+	return b.failNow("redeliver", topic, subscription, offset, func(*slot) {})
+}
+
+// Exhaust makes a message that awaits an ack fail for good now, as if it had been delivered
+// as often as the subscription's failure policy allows: by default the subscription is
+// blocked then. It is an error when it does not await an ack.
+func (b *Broker) Exhaust(topic, subscription string, offset uint64) error {
+	return b.failNow("exhaust", topic, subscription, offset, func(sl *slot) {
+		sl.attempts = max(sl.attempts, sl.consumer.sub.policy.MaxRedeliveries+1)
+	})
+}
+
+func (b *Broker) failNow(what, topic, subscription string, offset uint64, prepare func(*slot)) (err error) {
+	err = fmt.Errorf("danubetest: %s: offset %d of %q awaits no ack in subscription %q", what, offset, topic, subscription)
+	b.do(func(c *core) {
+		t := c.topics[topic]
+		if t == nil || t.sub(subscription) == nil {
+			return
+		}
+		s := t.sub(subscription)
+		sl := s.get(offset)
+		if sl == nil || sl.state != slotAwaiting {
+			return
+		}
+		err = nil
+		prepare(sl)
+		s.timeouts++
+		c.stats.TimedOut++
+		c.fail(s, sl, TimedOut, "", 0)
+		if !s.suspended() {
+			c.pass(s)
+		}
+	})
+	return err
 }
 
 // CloseClient answers the next HealthCheck of a producer or consumer of that name

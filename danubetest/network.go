@@ -133,7 +133,7 @@ func (n *network) serve() {
 	lis := n.listener()
 	go func() {
 		defer close(done)
-		srv.Serve(lis) // ends with the server
+		srv.Serve(listener{lis}) // ends with the server
 	}()
 }
 
@@ -189,6 +189,9 @@ func (n *network) setListener(l net.Listener) {
 
 // dial connects to a broker in memory.
 func (b *Broker) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if addr == deadHost {
+		return nil, fmt.Errorf("danubetest: dial %s: connection refused", addr)
+	}
 	for _, n := range b.nets {
 		if addr != n.host && len(b.nets) > 1 {
 			continue
@@ -214,6 +217,18 @@ func (b *Broker) scheme() string {
 // first broker's, or the proxy's. It stays the same over [Broker.Stop] and
 // [Broker.Start].
 func (b *Broker) URL() string { return b.nets[0].url() }
+
+// deadHost is an address in memory where nobody is.
+const deadHost = "dead.danubetest:6650"
+
+// DeadURL returns an address where nobody answers, for [Fault].Redirect: connections are
+// refused.
+func (b *Broker) DeadURL() string {
+	if b.cfg.bufconn {
+		return "http://" + deadHost
+	}
+	return "http://127.0.0.1:1"
+}
 
 // urlsFor returns what lookups of this client say about a broker. On an unspecified
 // host they repeat the host that the client dialed.

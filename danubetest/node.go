@@ -96,6 +96,9 @@ func (c *core) move(t *topic, to *node) {
 		for _, s := range t.subs {
 			s.stored = max(s.stored, s.acks) // a move stores cursors first
 		}
+		if c.trap(TrapLocal) {
+			t.stranded = t.next
+		}
 		c.unload(t)
 		t.draining, t.owner = false, nil
 		log.Debug("topic unloaded")
@@ -151,7 +154,10 @@ func (c *core) failover(dead *node) {
 	dead.overdue = c.another(dead) == nil
 	for _, t := range c.sorted() {
 		if t.owner == dead && !dead.overdue {
-			if c.trap(TrapRenumber) {
+			if c.trap(TrapLocal) {
+				t.stranded = t.next
+			}
+			if c.trap(TrapRenumber) || c.trap(TrapLocal) {
 				t.files = nil // they are on the dead one's disk
 				for _, s := range t.subs {
 					c.put(s)

@@ -37,6 +37,8 @@ type config struct {
 	brokers       int
 	proxy         bool
 	timing        Timing
+	dispatchRate  int
+	cache         int
 	traps         [traps]bool
 }
 
@@ -56,8 +58,10 @@ func newConfig(opts []Option) (config, error) {
 		logger:     slog.New(slog.DiscardHandler),
 		callLog:    10_000,
 		brokers:    1,
+		cache:      1024,
 		timing:     Timing{Gap: 2 * time.Second, Failover: 25 * time.Second},
 	}
+	cfg.setProfile(Sound)
 	var errs []error
 	for _, o := range opts {
 		if err := o(&cfg); err != nil {
@@ -108,6 +112,19 @@ func WithMaxUnacked(n int) Option {
 			return fmt.Errorf("max unacked: %d: want 1 to 10000", n)
 		}
 		c.maxUnacked = n
+		return nil
+	}
+}
+
+// WithCache sets how many messages of a topic the broker keeps at hand: with [TrapLag] a
+// subscription that reads from a cursor can catch up so many beyond the 1024 that it reads
+// ahead. The default is 1024, as in the real broker (storage.wal.advanced.cache_capacity).
+func WithCache(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return fmt.Errorf("cache: %d: want 1 or more", n)
+		}
+		c.cache = n
 		return nil
 	}
 }

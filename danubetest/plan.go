@@ -13,7 +13,7 @@ func (f *fault) matches(in *Call) bool {
 		if !slices.Contains(f.Methods, in.Method) {
 			return false
 		}
-	case (in.Method == MethodDelivery) != (f.EndStream != 0 || f.Duplicate != 0):
+	case (in.Method == MethodDelivery) != f.delivers():
 		return false
 	}
 	base, _, _ := splitPartition(in.Topic)
@@ -36,6 +36,11 @@ type plan struct {
 	close   bool
 	end     StreamEnd
 	repeat  int
+	reorder bool
+	corrupt func([]byte) []byte
+
+	broken   *fault // the fault that breaks the connection
+	redirect string
 }
 
 // plan asks the faults about a request and counts.
@@ -59,10 +64,14 @@ func (s *faultSet) plan(c *core, in *Call) (p plan) {
 		p.faulted = true
 		p.delay += f.Delay
 		p.after = f.AfterApply
-		if f.Err == nil && !f.Hang && !f.Close && f.EndStream == 0 && f.Duplicate == 0 {
+		if !f.decides() {
 			continue
 		}
 		p.err, p.close, p.end, p.repeat = f.Err, f.Close, f.EndStream, f.Duplicate
+		p.reorder, p.corrupt, p.redirect = f.Reorder, f.Corrupt, f.Redirect
+		if f.Dead || f.Cut {
+			p.broken = f
+		}
 		if f.Hang {
 			p.hang = f.handle
 		}

@@ -47,7 +47,7 @@ const (
 	// Drop gives the message up and goes on.
 	Drop
 	// DeadLetter publishes the message to DeadLetterTopic and goes on. It goes without its
-	// key and its schema, with attributes x-original-... that say where it is from, and
+	// key and its schema, see [TrapDeadLetter], with attributes x-original-... that say where it is from, and
 	// x-failure-reason. Where publishing fails the message stays, and is tried again with
 	// the next deliveries.
 	DeadLetter

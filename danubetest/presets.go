@@ -72,6 +72,72 @@ func HealthClose(name string) Fault {
 	}
 }
 
+// StreamEnds ends the next stream of a subscription that a message is to go out on, in the
+// way given; the message waits for the next stream.
+func StreamEnds(subscription string, end StreamEnd) Fault {
+	return Fault{Subscription: subscription, EndStream: end}
+}
+
+// DuplicateDelivery sends the next message of a subscription twice.
+func DuplicateDelivery(subscription string) Fault {
+	return Fault{Subscription: subscription, Duplicate: 1}
+}
+
+// SwapDeliveries sends the next two messages of a subscription in the wrong order.
+func SwapDeliveries(subscription string) Fault {
+	return Fault{Subscription: subscription, Reorder: true}
+}
+
+// DamagedDelivery sends the next message of a subscription with every byte of its payload
+// inverted.
+func DamagedDelivery(subscription string) Fault {
+	return Fault{Subscription: subscription, Corrupt: func(payload []byte) []byte {
+		bad := make([]byte, len(payload))
+		for i, c := range payload {
+			bad[i] = ^c
+		}
+		return bad
+	}}
+}
+
+// OversizeDelivery sends the next message of a subscription with a payload of n bytes.
+func OversizeDelivery(subscription string, n int) Fault {
+	return Fault{Subscription: subscription, Corrupt: func([]byte) []byte { return make([]byte, n) }}
+}
+
+// HalfOpen makes the connection of a consumer or producer of that name go dead without a
+// word at its next HealthCheck, which it asks for every 5 s.
+func HalfOpen(name string) Fault {
+	return Fault{
+		Methods: []Method{MethodHealthCheck},
+		When:    func(in Call) bool { return in.Producer == name || in.Consumer == name },
+		Dead:    true,
+	}
+}
+
+// SchemaMissing answers n requests for a schema as if it had never been registered.
+func SchemaMissing(n int) Fault {
+	return Fault{
+		Methods: []Method{MethodGetSchema, MethodGetLatestSchema},
+		Err:     status.Error(codes.NotFound, "Schema not found for subject: danubetest fault"),
+		Count:   n,
+	}
+}
+
+// SchemaIncompatible refuses the registration of n schemas as not compatible.
+func SchemaIncompatible(n int) Fault {
+	return Fault{
+		Methods: []Method{MethodRegisterSchema},
+		Err:     status.Error(codes.Internal, "Failed to register schema: Schema is not compatible: danubetest fault"),
+		Count:   n,
+	}
+}
+
+// TokenExpired answers n requests of any kind as if their token were not valid any more.
+func TokenExpired(n int) Fault {
+	return Fault{Err: status.Error(codes.Unauthenticated, "Invalid token: danubetest fault"), Count: n}
+}
+
 // describe says in a line what a fault is.
 func (f *Fault) describe() string {
 	var s []string
@@ -100,6 +166,11 @@ func (f *Fault) describe() string {
 		{f.Close, "close"},
 		{f.EndStream != 0, "end stream " + f.EndStream.String()},
 		{f.Duplicate > 0, fmt.Sprintf("duplicate %d", f.Duplicate)},
+		{f.Reorder, "reorder"},
+		{f.Corrupt != nil, "corrupt"},
+		{f.Dead, "dead connection"},
+		{f.Cut, "cut connection"},
+		{f.Redirect != "", "redirect to " + f.Redirect},
 		{f.Err != nil, "answer " + status.Code(f.Err).String()},
 		{f.AfterApply, "after apply"},
 	} {

@@ -6,13 +6,13 @@ type reader struct {
 	replay []*stored // messages from before the numbering restarted, to be read first
 	files  uint64    // everything before it can be read whatever the lag
 	ahead  uint64    // how far it has been read ahead
+	pos    uint64    // tail, in disorder: how many of the topic's shown messages are behind it
 	ended  bool      // at ahead there is no going on
 }
 
 const (
 	tailLimit  = 256  // how many messages a reader of the tail may be behind
 	readBuffer = 1024 // how many messages a reader from a cursor reads ahead
-	cacheLimit = 1024 // how many messages of a topic it can go back
 )
 
 // gap stands in a window for a message that was skipped.
@@ -20,7 +20,7 @@ var gap = &slot{state: slotGap}
 
 // startTail makes a subscription begin with the next message that is published.
 func (c *core) startTail(s *subscription) {
-	s.reader = reader{tail: true}
+	s.reader = reader{tail: true, pos: s.topic.gone + uint64(s.topic.shown.len())}
 	s.window = window{low: s.topic.next, next: s.topic.next}
 }
 
@@ -30,6 +30,10 @@ func (c *core) startAt(s *subscription, place uint64) {
 	s.window = window{low: place, next: place}
 	next := place
 	s.reader = reader{}
+	if place < t.stranded {
+		s.ended, s.ahead = true, place
+		return
+	}
 	for _, m := range t.files {
 		if m.place > next {
 			break // a hole: the rest is not found
@@ -48,14 +52,14 @@ func (c *core) readAhead(s *subscription) {
 	if s.tail || !c.trap(TrapLag) || s.ended || s.topic.next < s.ahead {
 		return
 	}
-	limit := min(s.next+readBuffer, s.topic.next)
+	limit := min(s.next+readBuffer, s.topic.firstHidden())
 	if s.ahead < s.reader.files {
 		s.ahead = max(s.ahead, min(limit, s.reader.files))
 	}
 	if s.ahead >= limit {
 		return
 	}
-	if s.topic.next-s.ahead > cacheLimit {
+	if s.topic.next-s.ahead > uint64(c.cfg.cache) {
 		s.ended = true
 		c.cfg.logger.Debug("subscription ended: too far behind", "topic", s.topic.name, "subscription", s.name, "at", s.ahead)
 		return
@@ -65,7 +69,10 @@ func (c *core) readAhead(s *subscription) {
 
 // readable reports whether there is something to read.
 func (c *core) readable(s *subscription) bool {
-	return len(s.replay) > 0 || s.next < s.topic.next && !(s.ended && s.next >= s.ahead)
+	if s.tail && c.disorder() {
+		return s.pos < s.topic.gone+uint64(s.topic.shown.len())
+	}
+	return len(s.replay) > 0 || s.next < s.topic.firstHidden() && !(s.ended && s.next >= s.ahead)
 }
 
 // read returns the next message; there is one.
@@ -76,6 +83,9 @@ func (c *core) read(s *subscription) *stored {
 		return m
 	}
 	t := s.topic
+	if s.tail && c.disorder() {
+		return c.readShown(s)
+	}
 	if s.tail && c.trap(TrapTail) && t.next-s.next > tailLimit {
 		n := t.next - tailLimit - s.next
 		c.cfg.logger.Debug("subscription skips", "topic", t.name, "subscription", s.name, "from", s.next, "messages", n)
@@ -84,6 +94,23 @@ func (c *core) read(s *subscription) *stored {
 	}
 	m := t.at(s.next)
 	defer c.readAhead(s)
+	return m
+}
+
+// readShown is read in the order in which messages became visible.
+func (c *core) readShown(s *subscription) *stored {
+	t := s.topic
+	if behind := t.gone + uint64(t.shown.len()) - s.pos; c.trap(TrapTail) && behind > tailLimit {
+		c.cfg.logger.Debug("subscription skips", "topic", t.name, "subscription", s.name, "from", s.next, "messages", behind-tailLimit)
+		s.skipped += behind - tailLimit
+		s.pos += behind - tailLimit
+		s.skip(t.shown.at(int(s.pos - t.gone)).place)
+	}
+	m := t.shown.at(int(s.pos - t.gone))
+	s.pos++
+	for ; s.next < m.place; s.next++ {
+		s.slots.push(gap) // it may come later
+	}
 	return m
 }
 

@@ -25,7 +25,7 @@ import (
 // real broker with a window of 10 and its admin service at DANUBE_ADMIN_URL. What they
 // write down must be the same on both.
 
-var scenarios = slices.Concat(noTraps(), schemaScenarios, metricScenarios, trapScenarios)
+var scenarios = slices.Concat(noTraps(), schemaScenarios, metricScenarios, trapScenarios, keyScenarios)
 
 func noTraps() (list []scenario) {
 	for _, sc := range soundScenarios {

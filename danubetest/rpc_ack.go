@@ -19,7 +19,7 @@ func (s *consumerService) Ack(ctx context.Context, req *pb.AckRequest) (*pb.AckR
 		sub, what := c.settling(&in, id, req.GetSubscriptionName())
 		switch {
 		case id == nil:
-			return errReset()
+			return c.errNoMsgID()
 		case sub == nil:
 			return errAck(what)
 		case sub.topic.dispatch == Reliable:

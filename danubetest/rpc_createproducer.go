@@ -79,6 +79,7 @@ func (c *core) createProducer(n *node, req *pb.ProducerRequest) (*producer, erro
 		c.producers[p.id] = p
 		c.changed = true
 	}
+	c.leaseProducer(p)
 	return p, nil
 }
 

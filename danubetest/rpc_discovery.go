@@ -13,7 +13,8 @@ import (
 //
 // INVALID_ARGUMENT when the name is not /namespace/topic, NOT_FOUND when there is no
 // such topic, or none has it because it is moving; the base name of a partitioned topic
-// is none.
+// is none. With [TrapPrefix] a topic that is not on this broker is found by the beginning
+// of its name, and another with it.
 func (s *discoveryService) TopicLookup(ctx context.Context, req *pb.TopicLookupRequest) (*pb.TopicLookupResponse, error) {
 	resp := &pb.TopicLookupResponse{RequestId: req.GetRequestId(), ResponseType: pb.TopicLookupResponse_Redirect}
 	in := Call{Method: MethodTopicLookup, Topic: req.GetTopic(), RequestID: req.GetRequestId()}
@@ -23,11 +24,14 @@ func (s *discoveryService) TopicLookup(ctx context.Context, req *pb.TopicLookupR
 		if err != nil {
 			return err
 		}
+		if c.trap(TrapPrefix) && (t == nil || t.owner != in.node) {
+			t = c.firstLike(req.GetTopic())
+		}
 		if t == nil || t.owner == nil {
 			return errNoTopicLookup(req.GetTopic())
 		}
 		owner = t.owner
-		if owner == in.node {
+		if owner == in.node && t.name == req.GetTopic() {
 			resp.ResponseType = pb.TopicLookupResponse_Connect
 		}
 		return nil
@@ -36,12 +40,28 @@ func (s *discoveryService) TopicLookup(ctx context.Context, req *pb.TopicLookupR
 		return nil, err
 	}
 	resp.ConnectUrl, resp.BrokerUrl = owner.urlsFor(ctx)
+	if in.to != "" {
+		resp.ResponseType, resp.ConnectUrl, resp.BrokerUrl = pb.TopicLookupResponse_Redirect, in.to, in.to
+	}
 	resp.Proxy = resp.ConnectUrl != resp.BrokerUrl
 	return resp, nil
 }
 
+// firstLike returns what a broker finds that does not have a topic: the first that begins
+// with the name among those of the first broker, then of the second.
+func (c *core) firstLike(name string) (first *topic) {
+	for _, like := range c.beginning(name) {
+		t := c.topics[like]
+		if t.owner != nil && (first == nil || t.owner.id < first.owner.id) {
+			first = t
+		}
+	}
+	return first
+}
+
 // TopicPartitions lists the topics behind a name: the topic itself, or its
-// partitions in lexicographic order (10 before 2), or nothing. Every broker knows.
+// partitions in lexicographic order (10 before 2, see [TrapListing]), or nothing. Every
+// broker knows.
 func (s *discoveryService) TopicPartitions(ctx context.Context, req *pb.TopicLookupRequest) (*pb.TopicPartitionsResponse, error) {
 	resp := &pb.TopicPartitionsResponse{RequestId: req.GetRequestId()}
 	in := Call{Method: MethodTopicPartitions, Topic: req.GetTopic(), RequestID: req.GetRequestId()}
@@ -56,7 +76,9 @@ func (s *discoveryService) TopicPartitions(ctx context.Context, req *pb.TopicLoo
 				resp.Partitions = append(resp.Partitions, t.name)
 			}
 		}
-		slices.Sort(resp.Partitions)
+		if c.trap(TrapListing) {
+			slices.Sort(resp.Partitions)
+		}
 		return nil
 	})
 	if err != nil {

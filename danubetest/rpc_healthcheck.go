@@ -20,7 +20,9 @@ func (s *healthService) HealthCheck(ctx context.Context, req *pb.HealthCheckRequ
 		switch req.GetClient() {
 		case pb.HealthCheckRequest_Producer:
 			p := c.producers[req.GetId()]
-			ok = p != nil && p.topic.on(in.node)
+			if ok = p != nil && p.topic.on(in.node); ok {
+				p.seen = c.now
+			}
 		case pb.HealthCheckRequest_Consumer:
 			co := c.consumers[req.GetId()]
 			ok = co != nil && co.active && co.sub.topic.on(in.node)

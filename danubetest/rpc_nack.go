@@ -17,7 +17,7 @@ func (s *consumerService) Nack(ctx context.Context, req *pb.NackRequest) (*pb.Na
 		sub, what := c.settling(&in, id, req.GetSubscriptionName())
 		switch {
 		case id == nil:
-			return errReset()
+			return c.errNoMsgID()
 		case sub == nil:
 			return errNack(what)
 		case sub.topic.dispatch == Reliable:

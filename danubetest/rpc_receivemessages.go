@@ -8,7 +8,8 @@ import (
 
 // ReceiveMessages opens the stream of a consumer.
 //
-// NOT_FOUND when the id is unknown. A stream that the consumer had open ends cleanly,
+// NOT_FOUND when the id is unknown, ALREADY_EXISTS when it has a stream and [TrapTheft]
+// is off. A stream that the consumer had open ends cleanly,
 // and what it had not sent yet goes out on the new one. When the client goes away,
 // the consumer's unacknowledged messages are due for redelivery at once.
 func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.ServerStreamingServer[pb.StreamMessage]) error {
@@ -20,7 +21,11 @@ func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.Serve
 		if co == nil || !co.sub.topic.on(in.node) {
 			return errNoConsumer(req.GetConsumerId())
 		}
+		if co.stream != nil && !c.trap(TrapTheft) {
+			return errInUse(co.name)
+		}
 		st = c.open(co)
+		st.conn = in.conn
 		return nil
 	})
 	if st != nil {
@@ -55,18 +60,29 @@ func (s *consumerService) ReceiveMessages(req *pb.ReceiveRequest, srv grpc.Serve
 func (c *core) open(co *consumer) *stream {
 	st := newStream(co)
 	if old := co.stream; old != nil {
-		st.queue.buf = old.close(nil)
+		st.queue.buf = old.close(c.endOf(errTakenOver()))
 		st.ending = old.ending
 	}
 	st.queue.buf = append(co.channel, st.queue.buf...)
 	co.channel = nil
 	c.alarms.clear(&co.leave)
-	co.stream, co.active = st, true
+	c.alarms.clear(&co.lease)
+	co.stream, co.active = st, !co.race
+	st.mute, co.race = co.race, false
+	if !c.trap(TrapBlock) {
+		c.revive(co)
+	}
 	c.changed = true
 	c.cfg.logger.Debug("stream opened", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
+	look := keyLook(0)
+	if co.retried {
+		look, co.retried = lookHeld, false
+	}
 	switch {
 	case co.sub.suspended():
 		c.roomFor(co)
+	case co.sub.typ == KeyShared && co.sub.topic.dispatch == Reliable:
+		c.passKeys(co.sub, c.keyRest(), look)
 	case c.trap(TrapNoStream) && co.sub.typ != KeyShared: // it was handed messages before
 		c.schedule(co.sub)
 	default:
@@ -83,9 +99,19 @@ func (c *core) gone(st *stream) {
 	}
 	c.keepStale(co, st.close(nil))
 	co.stream, co.active = nil, false
+	c.leaseConsumer(co)
 	c.cfg.logger.Debug("stream gone", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
 	c.armReaper(co.sub)
 	c.retryNow(co, nil)
+}
+
+// endOf is how a stream ends that the broker ends: cleanly, or, without the trap, in a
+// way that says why.
+func (c *core) endOf(err error) error {
+	if c.trap(TrapCleanEnd) {
+		return nil
+	}
+	return err
 }
 
 // retryNow makes what a consumer has in flight due at once.

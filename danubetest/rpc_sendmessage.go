@@ -32,7 +32,7 @@ func (s *producerService) SendMessage(ctx context.Context, req *pb.StreamMessage
 	}
 	err := s.call(ctx, &in, req, func(c *core) error {
 		if id == nil {
-			return errReset()
+			return c.errNoMsgID()
 		}
 		return c.publish(&in, req)
 	})
@@ -64,6 +64,11 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 		return errPublish(fmt.Sprintf("the producer with id %d is not attached to topic name: %s", p.id, t.name))
 	}
 	p.sent++
+	p.seen = c.now
+	if c.trap(TrapConcurrent) && t.dispatch == Reliable {
+		c.reserve(t, m, in)
+		return nil
+	}
 	c.append(t, m, in)
 	return nil
 }
@@ -77,6 +82,15 @@ func (c *core) append(t *topic, m *pb.StreamMessage, in *Call) *stored {
 	t.counts.bytes += uint64(len(m.GetPayload()))
 	if t.dispatch == NonReliable {
 		return c.scatter(t, m)
+	}
+	if c.disorder() {
+		st := c.number(t, m)
+		if st.ready = true; len(t.middle) == 0 {
+			c.show(t, st, in)
+		} else {
+			t.middle = append(t.middle, st)
+		}
+		return st
 	}
 	m.MsgId.TopicOffset = t.next
 	st := t.add(m, c.now)

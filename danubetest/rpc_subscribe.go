@@ -13,8 +13,9 @@ import (
 //   - INVALID_ARGUMENT when the topic's name is not /namespace/topic.
 //   - NOT_FOUND when the topic does not exist; it is never created.
 //   - UNAVAILABLE when another broker has the topic, or none.
-//   - PERMISSION_DENIED when the subscription is Exclusive and another name has it,
-//     also when that one is long gone.
+//   - PERMISSION_DENIED when the subscription is Exclusive and another name has it, with
+//     [TrapOneName] also when that one is long gone.
+//   - ALREADY_EXISTS when the consumer's stream is open, without [TrapTheft].
 //   - RESOURCE_EXHAUSTED and PERMISSION_DENIED when there are as many as there may be; see
 //     [WithLimits].
 //
@@ -31,11 +32,14 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 		RequestID:    req.GetRequestId(),
 	}
 	err := s.call(ctx, &in, req, func(c *core) error {
-		co, err := c.subscribe(&in, req)
-		if err == nil {
-			resp.ConsumerId = co.id
+		if c.firstToCome(&in, req) {
+			in.then = func(c *core) error {
+				c.replaceFirst(&in, req)
+				return c.subscribe(&in, req, resp)
+			}
+			return nil
 		}
-		return err
+		return c.subscribe(&in, req, resp)
 	})
 	if err != nil {
 		return nil, err
@@ -43,7 +47,31 @@ func (s *consumerService) Subscribe(ctx context.Context, req *pb.ConsumerRequest
 	return resp, nil
 }
 
-func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
+// firstToCome reports whether a request is about to make a subscription that others may
+// make meanwhile.
+func (c *core) firstToCome(in *Call, req *pb.ConsumerRequest) bool {
+	t := c.topics[req.GetTopicName()]
+	return c.trap(TrapFirstSubscribe) && t != nil && t.on(in.node) && !t.draining && t.sub(req.GetSubscription()) == nil
+}
+
+// replaceFirst removes the subscription that somebody else has made meanwhile.
+func (c *core) replaceFirst(in *Call, req *pb.ConsumerRequest) {
+	if t := c.topics[req.GetTopicName()]; t != nil && t.on(in.node) {
+		if s := t.sub(req.GetSubscription()); s != nil {
+			c.removeSubscription(s)
+		}
+	}
+}
+
+func (c *core) subscribe(in *Call, req *pb.ConsumerRequest, resp *pb.ConsumerResponse) error {
+	co, err := c.subscribed(in, req)
+	if err == nil {
+		resp.ConsumerId = co.id
+	}
+	return err
+}
+
+func (c *core) subscribed(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 	t, err := c.topicOn(in.node, req.GetTopicName())
 	if err != nil {
 		return nil, err
@@ -57,6 +85,9 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 	}
 	if s != nil {
 		if co := s.consumer(req.GetConsumerName()); co != nil {
+			if co.stream != nil && !c.trap(TrapTheft) {
+				return nil, errInUse(co.name)
+			}
 			c.takeover(co, in)
 			return co, nil
 		}
@@ -74,6 +105,13 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		}
 		s.typ = typ
 	}
+	if s.typ == Exclusive && !c.trap(TrapOneName) {
+		for _, co := range slices.Clone(s.consumers) {
+			if !co.active {
+				c.forgetConsumer(co)
+			}
+		}
+	}
 	if s.typ == Exclusive && len(s.consumers) > 0 {
 		return nil, errSubscribe(t.name, fmt.Sprintf("Not allowed to add the Consumer: %s, the Exclusive subscription can't be shared with other consumers", req.GetConsumerName()))
 	}
@@ -87,6 +125,7 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 		t.policies[s.name] = s.policy
 	}
 	c.consumers[co.id] = co
+	c.leaseConsumer(co)
 	c.changed = true
 	if c.trap(TrapParked) {
 		c.schedule(s)
@@ -97,11 +136,15 @@ func (c *core) subscribe(in *Call, req *pb.ConsumerRequest) (*consumer, error) {
 // takeover gives a consumer's name to whoever asked for it last.
 func (c *core) takeover(co *consumer, in *Call) {
 	if co.stream != nil {
-		c.keepStale(co, co.stream.close(nil))
+		if c.trap(TrapLateInactive) && !co.raced {
+			co.raced, co.race = true, true
+		}
+		c.keepStale(co, co.stream.close(c.endOf(errTakenOver())))
 		co.stream = nil
 	}
 	co.active = true
 	c.busy(co.sub)
+	c.leaseConsumer(co)
 	c.cfg.logger.Debug("consumer taken over", "topic", co.sub.topic.name, "subscription", co.sub.name, "consumer", co.name)
 	c.retryNow(co, in)
 }

@@ -16,6 +16,8 @@ import (
 // nonReliableQueue on the others.
 type stream struct {
 	consumer *consumer
+	conn     *conn
+	mute     bool // marked inactive, see TrapLateInactive; the loop's own
 	ending   bool // a parcel that ends the stream is on its way; the loop's own
 
 	wake chan struct{} // holds a value when there may be something to take
@@ -23,7 +25,8 @@ type stream struct {
 
 	mu    sync.Mutex
 	queue queue[parcel]
-	err   error // what the handler returns once over
+	later *parcel // to be sent after the next one
+	err   error   // what the handler returns once over
 
 	full atomic.Bool // the loop wants to know when something was taken
 }
@@ -53,6 +56,10 @@ func newStream(co *consumer) *stream {
 func (st *stream) push(p parcel) {
 	st.mu.Lock()
 	st.queue.push(p)
+	if st.later != nil {
+		st.queue.push(*st.later)
+		st.later = nil
+	}
 	st.mu.Unlock()
 	select {
 	case st.wake <- struct{}{}:
@@ -60,10 +67,25 @@ func (st *stream) push(p parcel) {
 	}
 }
 
+// hold keeps a parcel until the next one is sent. One that is kept already goes behind it.
+func (st *stream) hold(p parcel) {
+	st.mu.Lock()
+	if st.later == nil {
+		st.later = &p
+		st.mu.Unlock()
+		return
+	}
+	st.mu.Unlock()
+	st.push(p)
+}
+
 // len returns how much waits to be sent.
 func (st *stream) len() int {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if st.later != nil {
+		return st.queue.len() + 1
+	}
 	return st.queue.len()
 }
 
@@ -78,6 +100,10 @@ func (st *stream) close(err error) []parcel {
 	default:
 	}
 	rest := append([]parcel(nil), st.queue.all()...)
+	if st.later != nil {
+		rest = append(rest, *st.later)
+		st.later = nil
+	}
 	st.queue = queue[parcel]{}
 	st.err = err
 	close(st.over)
@@ -138,6 +164,9 @@ const (
 	StreamUnavailable
 	// StreamInternal is an error of the broker's own.
 	StreamInternal
+	// StreamReset is what a client sees when the stream is reset without a status, as where
+	// the broker's handler panics.
+	StreamReset
 )
 
 func (e StreamEnd) err() error {
@@ -146,6 +175,8 @@ func (e StreamEnd) err() error {
 		return status.Error(codes.Unavailable, "danubetest: stream dropped")
 	case StreamInternal:
 		return status.Error(codes.Internal, "danubetest: stream failed")
+	case StreamReset:
+		return errReset()
 	}
 	return nil
 }
@@ -159,6 +190,8 @@ func (e StreamEnd) String() string {
 		return "Unavailable"
 	case StreamInternal:
 		return "Internal"
+	case StreamReset:
+		return "Reset"
 	}
 	return "none"
 }

@@ -10,11 +10,12 @@ const (
 	// Undecided is a subscription made by [Broker.CreateSubscription] that nobody has
 	// subscribed to yet.
 	Undecided SubscriptionType = iota
-	// Exclusive has one consumer name for ever.
+	// Exclusive has one consumer name, for ever with [TrapOneName].
 	Exclusive
 	// Shared hands messages to its consumers in turn.
 	Shared
-	// Failover hands messages to the consumer that was there first; it never fails over.
+	// Failover hands messages to the consumer that was there first; it never fails over,
+	// see [TrapNoFailover].
 	Failover
 	// KeyShared hands messages of one key to one consumer, one at a time.
 	KeyShared
@@ -53,7 +54,8 @@ type subscription struct {
 	reader
 	cursor
 	dispatcher
-	alarm alarm
+	limiter limiter
+	alarm   alarm
 
 	acked, nacked, timeouts, late, dropped, redelivered, skipped uint64
 
@@ -77,7 +79,13 @@ type consumer struct {
 	filters []string // KeyShared
 	ring    []uint32
 	evicted bool
+	race    bool // with TrapLateInactive: its next stream is mute
+	raced   bool // and this has happened once
 	leave   alarm
+
+	retried              bool      // taken over since its last stream
+	awaySince, awayUntil time.Time // with TrapKeyGone: when leave goes off
+	lease                alarm
 
 	channel []parcel // with TrapNoStream and TrapStale: what waits for a stream
 }
@@ -87,14 +95,18 @@ func (c *core) ready(co *consumer) bool {
 	if co.stream == nil {
 		return co.active && c.trap(TrapNoStream) && co.sub.typ != KeyShared && co.sub.topic.dispatch == Reliable
 	}
-	return !co.stream.ending
+	return !co.stream.ending && !co.stream.mute
 }
 
 // newSubscription makes a subscription that starts at place low.
 func (c *core) newSubscription(t *topic, name string, low uint64) *subscription {
 	s := &subscription{name: name, topic: t, policy: c.policy(t, name), born: c.now}
 	s.cursor = cursor{acks: -1, stored: -1, storeAt: c.now, begin: low}
-	if low == t.next {
+	if at, ok := c.graves[grave{t.name, name}]; ok {
+		delete(c.graves, grave{t.name, name})
+		s.stored, s.begin = at, uint64(at)+1
+		c.startAt(s, s.begin)
+	} else if low == t.next {
 		c.startTail(s)
 	} else {
 		c.startAt(s, low)
@@ -119,11 +131,14 @@ func (s *subscription) consumer(name string) *consumer {
 // an Exclusive subscription, the first of a Failover one, the next
 // one with a stream of a Shared one.
 func (c *core) pick(s *subscription) *consumer {
-	if s.typ == Failover && len(s.consumers) > 0 {
+	if s.typ == Failover && len(s.consumers) > 0 && c.trap(TrapNoFailover) {
 		if co := s.consumers[0]; c.ready(co) {
 			return co
 		}
 		return nil
+	}
+	if s.typ == Failover {
+		s.turn = 0 // the first that is there
 	}
 	for i := range s.consumers {
 		n := (s.turn + i) % len(s.consumers)
@@ -135,10 +150,11 @@ func (c *core) pick(s *subscription) *consumer {
 	return nil
 }
 
-// attended reports whether anybody could take a message.
+// attended reports whether anybody could take a message, or, where messages are read for
+// consumers that are away too, whether there is anybody.
 func (c *core) attended(s *subscription) bool {
 	for _, co := range s.consumers {
-		if c.ready(co) {
+		if c.ready(co) || s.typ == KeyShared && c.trap(TrapKeyParked) && !co.evicted {
 			return true
 		}
 	}
@@ -148,6 +164,9 @@ func (c *core) attended(s *subscription) bool {
 // unread returns how many messages were never handed out.
 func (s *subscription) unread() uint64 {
 	n := uint64(len(s.replay))
+	if t := s.topic; s.tail && t.shown.len() > 0 {
+		return t.gone + uint64(t.shown.len()+len(t.middle)) - s.pos
+	}
 	if s.next < s.topic.next {
 		n += s.topic.next - s.next
 	}

@@ -28,6 +28,7 @@ type topic struct {
 	past      []*stored      // those among them that were not lost
 	files     []*stored      // those among them that can still be read
 	lost      uint64         // those among them that were
+	stranded  uint64         // what is before it is on the disk of another broker
 	epoch     int            // how often numbering has restarted
 	born      time.Time      // when a broker loaded the topic
 	producers map[string]*producer
@@ -36,7 +37,8 @@ type topic struct {
 	schema    topicSchema
 	counts    topicCounts
 	metered   topicCounts // what its broker's meters have of counts
-	turn      int         // the partition that takes the next keyless Publish; kept in partition 0
+	order
+	turn int // the partition that takes the next keyless Publish; kept in partition 0
 }
 
 // producer is a name on a topic that has an id.
@@ -45,6 +47,8 @@ type producer struct {
 	name  string
 	topic *topic
 	sent  uint64
+	seen  time.Time // when it was used last
+	lease alarm
 }
 
 // stored is one message and what became of it. wire is what the producer sent, with
@@ -53,7 +57,9 @@ type stored struct {
 	wire       *pb.StreamMessage
 	place      uint64 // in the topic; the offset of a reliable topic
 	at         time.Time
-	epoch      int // of the topic
+	epoch      int  // of the topic
+	hidden     bool // has an offset, and nobody can see it, see order
+	ready      bool // hidden only because of one before it
 	deliveries []delivery
 	one        [1]delivery // room for the usual case
 }
@@ -114,6 +120,10 @@ func (t *topic) trim() {
 	}
 	t.log.drop(int(low - t.first))
 	t.first = low
+	for t.shown.len() > 0 && t.shown.at(0).place < low {
+		t.shown.drop(1)
+		t.gone++
+	}
 }
 
 func (t *topic) sub(name string) *subscription {

@@ -1,19 +1,15 @@
 package danubetest
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Trap is one way in which the real broker surprises its clients: it loses, repeats,
-// reorders or withholds messages. Each can be switched on by itself, with [WithTraps];
-// [WithProfile] switches all on. The numbers in the comments are those of the list of
-// traps that the clients are tested against.
-//
-// Some of them are no switches, because this broker always does what the real one does:
-// an Exclusive subscription is refused to every other name for ever (T9); acks of
-// messages that wait to be sent again are answered OK and ignored (T12); a nack lets
-// later messages overtake (T13); redeliveries after lost streams count as attempts
-// (T15); a Failover subscription never fails over (T10); a stream that is taken over ends with a clean EOF (T17), and two owners of one
-// name steal it from each other (T20); requests without msg_id are reset (T21); producers
-// and consumers are never forgotten while their topic is loaded (T28).
+// reorders, withholds or refuses. Each is a switch, for [WithTraps] and [WithoutTraps];
+// [WithProfile] sets them all. The numbers in the comments are those of the list of traps
+// that the clients are tested against. TRAPS.md beside this file has them all in a table,
+// with the profiles that have them and their tests.
 type Trap int
 
 const (
@@ -42,7 +38,7 @@ const (
 	// slow or away, it skips what is older, and its cursor stays there.
 	TrapTail
 	// TrapLag (17.2): a subscription that started from a stored cursor reads ahead 1024
-	// messages, and can catch up another 1024. When it falls behind further it gets
+	// messages, and can catch up another 1024, see [WithCache]. When it falls behind further it gets
 	// what was read ahead, and then nothing more until the topic is loaded again.
 	TrapLag
 	// TrapRenumber (T6): after a restart offsets start at 0 again. A subscription with a
@@ -65,7 +61,8 @@ const (
 	TrapSilentMove
 	// TrapPrefix (T19): names are looked up by their beginning: TopicPartitions of a
 	// topic that does not exist lists every topic whose name begins so, and such a topic
-	// cannot be created.
+	// cannot be created. A lookup at a broker that does not have the topic answers with the
+	// first one whose name begins so, and its broker.
 	TrapPrefix
 	// TrapBurst (T34): a stream of a NonReliable topic may lag 8 messages; what is more
 	// is dropped.
@@ -80,34 +77,208 @@ const (
 	// TrapKeySkip (6.11): a KeyShared subscription skips messages that the filters of none
 	// of its consumers let through. Without it they wait for such a consumer.
 	TrapKeySkip
+	// TrapKeyBeat (6.11): a KeyShared subscription sends messages again, and does what its
+	// failure policy says, at heartbeats only, one every 500 ms. What waits for its key or
+	// for a consumer that was away goes out only after an ack, an ack timeout, or the end or
+	// takeover of a stream. When [TrapKeyGone] forgets the last consumer, it is skipped.
+	TrapKeyBeat
+	// TrapKeyParked (T3): a KeyShared subscription that is behind, and has room in its
+	// window but nothing to read, waits for the next message as with TrapParked. It is
+	// behind while anything is not acked, so a consumer that needs more than 500 ms is
+	// enough. While it waits it forgets no consumer either.
+	TrapKeyParked
+	// TrapKeyDrain (6.11): when a failure policy drops a message of a KeyShared
+	// subscription or takes it to the dead letter topic, the messages that wait for the
+	// same key are gone with it, and the cursor stays below them.
+	TrapKeyDrain
 
-	traps = int(TrapKeySkip) + 1
+	// TrapConcurrent (T5): of messages published to one topic at the same time, one now
+	// and then becomes visible before the one with the offset below it. A subscription
+	// that started at the newest message gets them in that order, the lower one perhaps
+	// only with the next message; one that started from a cursor gets nothing more until
+	// the topic is loaded again.
+	TrapConcurrent
+	// TrapHole (T23): a SendMessage that its client gives up while a fault delays it or
+	// has it hang has taken its offset, and nothing is there until the topic is loaded
+	// again. A subscription that started from a cursor stops at the hole and gets nothing
+	// more; another's cursor stays below it.
+	TrapHole
+	// TrapLocal (T8): the brokers share no storage: whoever takes a topic over goes on with
+	// its numbers and has none of its messages. A subscription that was not done with them
+	// gets nothing more, one without a stored cursor starts at the newest message.
+	TrapLocal
+	// TrapRate (T16): where [WithDispatchRate] limits a subscription, what is read beyond
+	// the rate is thrown away. Without it, the subscription waits.
+	TrapRate
+	// TrapRecreate (T33): a topic that is deleted and created again finds the stored cursors
+	// of its old subscriptions, and begins at offset 0: those get nothing until the new
+	// offsets have passed them. It finds the schema that was configured for the old one too.
+	TrapRecreate
+	// TrapFirstSubscribe (T35): when two first consumers of one subscription subscribe at
+	// the same time, both are told OK, and the second one's subscription takes the place
+	// of the first one's, whose consumer is unknown from then on.
+	TrapFirstSubscribe
+	// TrapLateInactive (6.3): the end of a stream that is taken over marks the new one
+	// inactive: it is open and silent, and HealthCheck answers CLOSE. It happens to each
+	// consumer once, the first time that Subscribe takes a live stream over.
+	TrapLateInactive
+
+	// TrapOneName (T9): an Exclusive subscription is refused to every other name for ever.
+	// Without it, only while the first one has a stream, or may still open one.
+	TrapOneName
+	// TrapNoFailover (T10): a Failover subscription hands everything to the consumer that
+	// was there first, there or not. Without it, to the first that is there.
+	TrapNoFailover
+	// TrapLateAck (T12): an ack of a message that waits to be sent again, because its
+	// stream ended, it was nacked or its time ran out, is answered OK and ignored. Without
+	// it, the ack counts.
+	TrapLateAck
+	// TrapOvertake (T13): while a nacked message waits to be sent again, later ones go on
+	// being delivered. Without it, nothing new is.
+	TrapOvertake
+	// TrapBurn (T15): being sent again because a stream ended counts as an attempt.
+	TrapBurn
+	// TrapCleanEnd (T17): a stream that is taken over, or whose topic moves, ends cleanly,
+	// with EOF. Without it, with ABORTED and UNAVAILABLE.
+	TrapCleanEnd
+	// TrapTheft (T20): whoever asks for a consumer's name has it, and two that want the
+	// same one steal it from each other. Without it, Subscribe and ReceiveMessages are
+	// answered ALREADY_EXISTS while the consumer's stream is open.
+	TrapTheft
+	// TrapReset (T21): a request without msg_id gets no answer but the reset of its stream.
+	// Without it, INVALID_ARGUMENT.
+	TrapReset
+	// TrapPolicy (T25): a failure policy that the admin service is given holds for
+	// subscriptions that are loaded later, and the next new consumer of one that is loaded
+	// writes the old policy back. Without it, it holds at once.
+	TrapPolicy
+	// TrapDeadLetter (T26): a message goes to the dead letter topic without its key, its
+	// schema, its producer and its time. Without it, with them.
+	TrapDeadLetter
+	// TrapNamespace (T27): a missing namespace is answered UNAVAILABLE, though no retry
+	// helps. Without it, NOT_FOUND.
+	TrapNamespace
+	// TrapLeak (T28): producers and consumers are known as long as their topic is loaded,
+	// whether anybody uses them or not. Without it, one that nobody has used for a minute
+	// is forgotten: a producer that neither sends nor asks for its health, a consumer that
+	// has no stream.
+	TrapLeak
+	// TrapNoName (T30): deliveries have in subscription_name what the producer put there.
+	// Without it, the subscription's name.
+	TrapNoName
+	// TrapListing (T31): TopicPartitions lists partitions by text, 10 before 2. Without
+	// it, by number.
+	TrapListing
+	// TrapBlock (T36): a message that is exhausted stays so until its topic is loaded
+	// again. Without it, a new stream of its consumer tries it anew.
+	TrapBlock
+
+	traps = int(TrapBlock) + 1
 )
 
-var trapNames = [traps]string{
-	"none", "Unflushed", "Latest", "Cursor", "Parked", "Tail", "Lag", "Renumber", "NoStream",
-	"Stale", "SilentMove", "Prefix", "Burst",
-	"KeyPace", "KeyGone", "KeySkip",
+// trapTable says what the traps are called and which profiles have them.
+var trapTable = [traps]struct {
+	name        string
+	sound, real bool
+}{
+	TrapUnflushed:      {"Unflushed", false, true},
+	TrapLatest:         {"Latest", false, true},
+	TrapCursor:         {"Cursor", false, true},
+	TrapParked:         {"Parked", false, true},
+	TrapTail:           {"Tail", false, true},
+	TrapLag:            {"Lag", false, true},
+	TrapRenumber:       {"Renumber", false, true},
+	TrapNoStream:       {"NoStream", false, true},
+	TrapStale:          {"Stale", false, true},
+	TrapSilentMove:     {"SilentMove", false, true},
+	TrapPrefix:         {"Prefix", false, true},
+	TrapBurst:          {"Burst", false, true},
+	TrapKeyPace:        {"KeyPace", false, true},
+	TrapKeyGone:        {"KeyGone", false, true},
+	TrapKeySkip:        {"KeySkip", false, true},
+	TrapKeyBeat:        {"KeyBeat", false, true},
+	TrapKeyParked:      {"KeyParked", false, true},
+	TrapKeyDrain:       {"KeyDrain", false, true},
+	TrapConcurrent:     {"Concurrent", false, true},
+	TrapHole:           {"Hole", false, true},
+	TrapLocal:          {"Local", false, false},
+	TrapRate:           {"Rate", false, true},
+	TrapRecreate:       {"Recreate", false, true},
+	TrapFirstSubscribe: {"FirstSubscribe", false, true},
+	TrapLateInactive:   {"LateInactive", false, false},
+	TrapOneName:        {"OneName", true, true},
+	TrapNoFailover:     {"NoFailover", true, true},
+	TrapLateAck:        {"LateAck", true, true},
+	TrapOvertake:       {"Overtake", true, true},
+	TrapBurn:           {"Burn", true, true},
+	TrapCleanEnd:       {"CleanEnd", true, true},
+	TrapTheft:          {"Theft", true, true},
+	TrapReset:          {"Reset", true, true},
+	TrapPolicy:         {"Policy", true, true},
+	TrapDeadLetter:     {"DeadLetter", true, true},
+	TrapNamespace:      {"Namespace", true, true},
+	TrapLeak:           {"Leak", true, true},
+	TrapNoName:         {"NoName", true, true},
+	TrapListing:        {"Listing", true, true},
+	TrapBlock:          {"Block", true, true},
+}
+
+// Traps returns all traps.
+func Traps() (list []Trap) {
+	for t := Trap(1); int(t) < traps; t++ {
+		list = append(list, t)
+	}
+	return list
+}
+
+// ParseTrap returns the trap of that name, see [Trap.String]. Upper and lower case do not
+// matter.
+func ParseTrap(name string) (Trap, error) {
+	var names []string
+	for _, t := range Traps() {
+		if strings.EqualFold(t.String(), name) {
+			return t, nil
+		}
+		names = append(names, t.String())
+	}
+	return 0, fmt.Errorf("trap %q: want one of %s", name, strings.Join(names, ", "))
 }
 
 // String returns the constant's name without its beginning.
 func (t Trap) String() string {
-	if t < 0 || int(t) >= traps {
+	if t < 1 || int(t) >= traps {
 		return "unknown"
 	}
-	return trapNames[t]
+	return trapTable[t].name
 }
 
 // Profile is a choice of traps.
 type Profile int
 
 const (
-	// Sound has no traps: nothing of a reliable topic is ever lost. It is the default.
+	// Sound loses nothing of a reliable topic. It is the default. It has the traps by which
+	// the real broker only refuses, repeats or reorders: clients have to know those
+	// everywhere.
 	Sound Profile = iota
-	// Real has all traps, and creates topics as [WithClusterCreate] does: a client that
-	// survives here has a chance with a real broker.
+	// Real has all traps that a real broker has when it is configured with care: all but
+	// [TrapLocal] and [TrapLateInactive]. It creates topics as [WithClusterCreate] does. A
+	// client that survives here has a chance with a real broker.
 	Real
 )
+
+// Traps returns the traps of a profile.
+func (p Profile) Traps() (list []Trap) {
+	for _, t := range Traps() {
+		if p.has(t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (p Profile) has(t Trap) bool {
+	return p == Sound && trapTable[t].sound || p == Real && trapTable[t].real
+}
 
 // WithProfile chooses the traps, in place of those chosen before.
 func WithProfile(p Profile) Option {
@@ -115,11 +286,15 @@ func WithProfile(p Profile) Option {
 		if p != Sound && p != Real {
 			return fmt.Errorf("profile: %d: want Sound or Real", p)
 		}
-		for i := range c.traps {
-			c.traps[i] = p == Real
-		}
+		c.setProfile(p)
 		c.clusterCreate = c.clusterCreate || p == Real
 		return nil
+	}
+}
+
+func (c *config) setProfile(p Profile) {
+	for _, t := range Traps() {
+		c.traps[t] = p.has(t)
 	}
 }
 

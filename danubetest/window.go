@@ -39,7 +39,7 @@ type slot struct {
 	attempts int
 	due      time.Time // awaiting: the ack timeout; waiting: when to send again
 	consumer *consumer // who had it last
-	record   int       // the last delivery, in msg.deliveries
+	record   int       // the last delivery, in msg.deliveries; -1 before the first
 	reason   string    // why it failed last
 
 	prev, next *slot // in window.awaiting
@@ -48,7 +48,7 @@ type slot struct {
 // last returns the record of the slot's last delivery.
 func (sl *slot) last() *delivery { return &sl.msg.deliveries[sl.record] }
 
-// take opens a slot for the next message of the log.
+// take opens a slot for the next message.
 func (w *window) take(m *stored) *slot {
 	var sl *slot
 	if n := len(w.spare); n > 0 {
@@ -56,12 +56,16 @@ func (w *window) take(m *stored) *slot {
 	} else {
 		sl = new(slot)
 	}
-	sl.msg = m
+	sl.msg, sl.record = m, -1
 	sl.state = slotWaiting // until it is sent
 	w.waiting = append(w.waiting, sl)
-	w.slots.push(sl)
 	w.open++
 	w.begun = true
+	if m.place < w.next { // it comes later than one behind it
+		w.slots.all()[m.place-w.low] = sl
+		return sl
+	}
+	w.slots.push(sl)
 	w.next++
 	return sl
 }
@@ -124,6 +128,15 @@ func (w *window) hold(sl *slot) {
 	w.leave(sl)
 	sl.state = slotHeld
 	w.held = append(w.held, sl)
+}
+
+// leap leaves a slot behind: it is never settled, and the cursor stays below it.
+func (w *window) leap(sl *slot) {
+	w.leave(sl)
+	w.open--
+	w.slots.all()[sl.msg.place-w.low] = gap
+	*sl = slot{}
+	w.spare = append(w.spare, sl)
 }
 
 // leave takes a slot out of the list of its state.
