@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +16,7 @@ import (
 
 // runBroker is the command broker: an embedded broker until ctx ends.
 func runBroker(ctx context.Context, args []string, stderr io.Writer) int {
-	opts, err := brokerOptions(args, stderr)
+	flags, err := brokerFlags(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -22,22 +24,45 @@ func runBroker(ctx context.Context, args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "danube-connect broker: %v; -h lists the flags\n", err)
 		return exitUsage
 	}
-	b, err := danubetest.New(opts...)
+	var lis net.Listener
+	if flags.control != "" {
+		if lis, err = listenControl(flags.control, flags.public); err != nil {
+			fmt.Fprintf(stderr, "danube-connect broker: %v\n", err)
+			return exitError
+		}
+	}
+	b, err := danubetest.New(flags.opts...)
 	if err != nil {
+		if lis != nil {
+			lis.Close()
+		}
 		fmt.Fprintf(stderr, "danube-connect broker: %v\n", err)
 		return exitError
 	}
 	fmt.Fprintln(stderr, "danube-connect broker: an embedded broker for development. It keeps everything in memory: when it stops, all of it is gone.")
 	fmt.Fprintf(stderr, "danube-connect broker: listening on %s, topics are created on demand, Ctrl-C stops it\n", strings.Join(b.URLs(), " "))
+	if lis != nil {
+		fmt.Fprintf(stderr, "danube-connect broker: control at http://%s\n", lis.Addr())
+		c := &control{b: b, public: flags.public, faults: make(map[int]*danubetest.FaultHandle)}
+		c.serve(ctx, lis)
+	}
 	<-ctx.Done()
 	b.Close()
 	fmt.Fprintln(stderr, "danube-connect broker: stopped")
 	return exitOK
 }
 
-// brokerOptions reads the flags. It shows the help itself and leaves errors to the
+// flags are those of the command broker.
+type flags struct {
+	opts    []danubetest.Option
+	control string
+	public  bool
+}
+
+// brokerFlags reads the flags. It shows the help itself and leaves errors to the
 // caller.
-func brokerOptions(args []string, stderr io.Writer) ([]danubetest.Option, error) {
+func brokerFlags(args []string, stderr io.Writer) (*flags, error) {
+	out := new(flags)
 	fs := flag.NewFlagSet("danube-connect broker", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	addr := fs.String("addr", "127.0.0.1:6650", "listen on this `host:port`")
@@ -55,6 +80,23 @@ func brokerOptions(args []string, stderr io.Writer) ([]danubetest.Option, error)
 		}
 		return nil
 	})
+	var traps []danubetest.Option
+	trap := func(set func(...danubetest.Trap) danubetest.Option) func(string) error {
+		return func(s string) error {
+			for name := range strings.SplitSeq(s, ",") {
+				t, err := danubetest.ParseTrap(name)
+				if err != nil {
+					return err
+				}
+				traps = append(traps, set(t))
+			}
+			return nil
+		}
+	}
+	fs.Func("trap", "switch this `trap` on, or several with commas between (repeatable; danubetest/TRAPS.md lists them)", trap(danubetest.WithTraps))
+	fs.Func("no-trap", "switch this `trap` off, as -trap does on", trap(danubetest.WithoutTraps))
+	fs.StringVar(&out.control, "control", "", "serve HTTP for faults, waits and the like on this `host:port`, of this machine only")
+	fs.BoolVar(&out.public, "control-public", false, "let -control be any address: whoever reaches it can do anything with the broker")
 	var topics []danubetest.Option
 	fs.Func("topic", "create this `/namespace/topic`; with :N behind it, N partitions of it (repeatable)", func(s string) error {
 		o, err := topicOptions(s)
@@ -72,10 +114,11 @@ func brokerOptions(args []string, stderr io.Writer) ([]danubetest.Option, error)
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	return append([]danubetest.Option{
+	out.opts = slices.Concat([]danubetest.Option{
 		danubetest.WithAddr(*addr), danubetest.WithMaxUnacked(*window),
 		danubetest.WithBrokers(*brokers), danubetest.WithProfile(profile),
-	}, topics...), nil
+	}, traps, topics)
+	return out, nil
 }
 
 const brokerHelp = `Usage: danube-connect broker [flags]

@@ -24,6 +24,7 @@ var elsewhere = []struct{ command, file, test string }{
 	{"go get github.com/danube-messaging/danube-connect-go", "internal/doctest/code_test.go", "TestGo"},
 	// They run until somebody stops them, the examples in two terminals.
 	{"go run ./cmd/danube-connect broker", "cmd/danube-connect/main_test.go", "TestSignals"},
+	{"go run ./cmd/danube-connect broker -profile real -no-trap Tail -control 127.0.0.1:6651", "cmd/danube-connect/control_test.go", "TestControl"},
 	{"go run ./examples/simple_sink", "examples/simple_test.go", "TestSimpleSinkFirst"},
 	{"go run ./examples/simple_source", "examples/simple_test.go", "TestSimpleSourceFirst"},
 	// It needs a Docker engine.
