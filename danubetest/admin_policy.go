@@ -84,7 +84,6 @@ func (s *topicAdmin) Unsubscribe(ctx context.Context, req *adminpb.SubscriptionR
 		if sub == nil || sub.dormant || slices.ContainsFunc(sub.consumers, func(co *consumer) bool { return co.active }) {
 			return refuse("Unable to unsubscribe as the subscription " + req.GetSubscription() + " has active consumers")
 		}
-		c.meter(t)
 		c.removeSubscription(sub)
 		delete(t.policies, sub.name)
 		return nil
@@ -97,6 +96,7 @@ func (s *topicAdmin) Unsubscribe(ctx context.Context, req *adminpb.SubscriptionR
 
 // removeSubscription ends a subscription.
 func (c *core) removeSubscription(s *subscription) {
+	c.meter(s.topic)
 	c.dropConsumers(s)
 	s.dispatcher.reset()
 	c.alarms.clear(&s.alarm)

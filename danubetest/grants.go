@@ -47,8 +47,8 @@ type Grant struct {
 // `no binding grants`, and grants something to a principal; it needs [WithTokens] or
 // [WithTokenVerifier]. Principals that are named with no grant at all may do nothing.
 //
-// ReceiveMessages, Ack and Nack ask for Consume on the whole cluster (T29): who has it on a
-// topic can subscribe and gets nothing.
+// With [TrapGrants], ReceiveMessages, Ack and Nack ask for Consume on the whole cluster: who
+// has it on a topic can subscribe and gets nothing.
 func WithGrants(principal string, grants ...Grant) Option {
 	return func(c *config) error {
 		for _, g := range grants {
@@ -134,6 +134,12 @@ func (c *core) allow(in *Call) error {
 		return nil
 	}
 	p, r := needed(in)
+	switch in.Method {
+	case MethodReceiveMessages, MethodAck, MethodNack:
+		if !c.trap(TrapGrants) {
+			r = resource{"Topic", in.Topic}
+		}
+	}
 	if p == 0 {
 		return nil
 	}

@@ -22,8 +22,7 @@ func (c *core) disorder() bool { return c.trap(TrapConcurrent) || c.trap(TrapHol
 // reserve gives a message its offset and nothing else. The second half of the request
 // makes it visible, unless it is one that does not wait.
 func (c *core) reserve(t *topic, m *pb.StreamMessage, in *Call) {
-	c.changed = true
-	c.stats.Published++
+	c.count(t, m)
 	st := c.number(t, m)
 	if len(t.middle) > 0 {
 		if t.collisions++; t.collisions%collisionEvery == 0 {
@@ -94,8 +93,7 @@ func (c *core) hole(in *Call, req any) {
 	if p == nil || p.topic.name != m.GetMsgId().GetTopicName() || !p.topic.on(in.node) || p.topic.draining || p.topic.dispatch != Reliable {
 		return
 	}
-	c.changed = true
-	c.stats.Published++
+	c.count(p.topic, m)
 	p.topic.holes = append(p.topic.holes, c.number(p.topic, m))
 }
 

@@ -76,10 +76,7 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 // append stores a message and hands it out. The request, if there is one, may have to
 // wait then.
 func (c *core) append(t *topic, m *pb.StreamMessage, in *Call) *stored {
-	c.changed = true
-	c.stats.Published++
-	t.counts.messages++
-	t.counts.bytes += uint64(len(m.GetPayload()))
+	c.count(t, m)
 	if t.dispatch == NonReliable {
 		return c.scatter(t, m)
 	}
@@ -98,6 +95,14 @@ func (c *core) append(t *topic, m *pb.StreamMessage, in *Call) *stored {
 		c.wake(s, in)
 	}
 	return st
+}
+
+// count counts a message that is stored.
+func (c *core) count(t *topic, m *pb.StreamMessage) {
+	c.changed = true
+	c.stats.Published++
+	t.counts.messages++
+	t.counts.bytes += uint64(len(m.GetPayload()))
 }
 
 // scatter hands a message to whoever is there, and keeps it for inspection only.

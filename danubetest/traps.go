@@ -163,6 +163,9 @@ const (
 	// is forgotten: a producer that neither sends nor asks for its health, a consumer that
 	// has no stream.
 	TrapLeak
+	// TrapGrants (T29): ReceiveMessages, Ack and Nack need the permission to consume on the
+	// whole cluster. Without it, on their topic. See [WithGrants].
+	TrapGrants
 	// TrapNoName (T30): deliveries have in subscription_name what the producer put there.
 	// Without it, the subscription's name.
 	TrapNoName
@@ -218,6 +221,7 @@ var trapTable = [traps]struct {
 	TrapDeadLetter:     {"DeadLetter", true, true},
 	TrapNamespace:      {"Namespace", true, true},
 	TrapLeak:           {"Leak", true, true},
+	TrapGrants:         {"Grants", true, true},
 	TrapNoName:         {"NoName", true, true},
 	TrapListing:        {"Listing", true, true},
 	TrapBlock:          {"Block", true, true},
