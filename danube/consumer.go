@@ -34,8 +34,7 @@ type Consumer struct {
 	closing bool  // no partition joins any more
 	growing sync.WaitGroup
 
-	close  sync.Once
-	closed error
+	close ending
 }
 
 // NewConsumer opens a consumer and returns when every partition has its stream. It
@@ -239,12 +238,12 @@ func (c *Consumer) fail(err error) {
 // and not acknowledged, the broker delivers to the next consumer of the name. Streams
 // are read until the acks are through, and until the broker has sent what it sends
 // without any, at most a second longer.
-// Calling it again returns the same.
+// Calling it again, also meanwhile, returns the same; the context that ends first counts.
 //
 // Close waits for the Handler to return, at most until ctx ends; it must not be called
 // from there. A Handler that waits for something should watch Done as well.
 func (c *Consumer) Close(ctx context.Context) error {
-	c.close.Do(func() {
+	return c.close.end(ctx, func(ctx context.Context) error {
 		c.mu.Lock()
 		c.closing = true
 		c.mu.Unlock()
@@ -267,7 +266,6 @@ func (c *Consumer) Close(ctx context.Context) error {
 			errs = append(errs, p.wait(ctx))
 		}
 		c.client.forget(c)
-		c.closed = errors.Join(errs...)
+		return errors.Join(errs...)
 	})
-	return c.closed
 }

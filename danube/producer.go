@@ -84,8 +84,7 @@ type Producer struct {
 	lanes  atomic.Pointer[[]*lane] // replaced when some join
 	keyed  atomic.Int64            // how many of them keys are spread over
 	turn   atomic.Uint64
-	close  sync.Once
-	closed error
+	close ending
 
 	mu      sync.Mutex
 	stop    context.CancelFunc // of the looks at the partitions; nil without any
@@ -273,9 +272,10 @@ func (p *Producer) lane(key string) *lane {
 // Close stops taking messages, publishes what was accepted, and ends the
 // producer's goroutines. When ctx ends first, the rest fails: what was not handed
 // to the broker with ErrNotSent, what was with ErrOutcomeUnknown; Close then says
-// so. Calling it again returns the same.
+// so. Calling it again, also meanwhile, returns the same; the context that ends first
+// counts.
 func (p *Producer) Close(ctx context.Context) error {
-	p.close.Do(func() {
+	return p.close.end(ctx, func(ctx context.Context) error {
 		p.unwatch()
 		lanes := *p.lanes.Load()
 		errs := make([]error, len(lanes))
@@ -285,7 +285,6 @@ func (p *Producer) Close(ctx context.Context) error {
 		}
 		wg.Wait()
 		p.client.forget(p)
-		p.closed = errors.Join(errs...)
+		return errors.Join(errs...)
 	})
-	return p.closed
 }
