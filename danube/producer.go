@@ -84,7 +84,7 @@ type Producer struct {
 	lanes  atomic.Pointer[[]*lane] // replaced when some join
 	keyed  atomic.Int64            // how many of them keys are spread over
 	turn   atomic.Uint64
-	close ending
+	close  ending
 
 	mu      sync.Mutex
 	stop    context.CancelFunc // of the looks at the partitions; nil without any
