@@ -128,6 +128,12 @@ type Config struct {
 	// of an exclusive subscription show, or has started to number a topic anew.
 	// on_gap in [processing], ON_GAP: report or stop. Default: report.
 	OnGap GapPolicy
+	// Dedupe is what a sink drops, of what it has brought to an end before in this
+	// process: messages with the stamp of one before, which were published twice because
+	// an answer was lost; or also records with the origin of one before, which a source has
+	// published again after a crash. See Stamps.
+	// dedupe in [processing], DEDUPE: stamp, source or off. Default: stamp.
+	Dedupe Dedupe
 	// RateLimit is how many records a second a sink processes, or a source publishes,
 	// at most on each topic; 0 is no limit.
 	// rate_limit in [processing], RATE_LIMIT. Default: 0.
@@ -221,6 +227,7 @@ func DefaultConfig() Config {
 		Ordering:         OrderPartition,
 		Concurrency:      8,
 		OnGap:            OnGapReport,
+		Dedupe:           DedupeStamp,
 		AckTimeout:       30 * time.Second,
 		Stamps:           true,
 		MetricsAddr:      "0.0.0.0",

@@ -41,6 +41,7 @@ type configKeys struct {
 	Ordering       string `toml:"ordering" env:"ORDERING"`
 	Concurrency    int    `toml:"concurrency" env:"CONCURRENCY"`
 	OnGap          string `toml:"on_gap" env:"ON_GAP"`
+	Dedupe         string `toml:"dedupe" env:"DEDUPE"`
 	RateLimit      int    `toml:"rate_limit" env:"RATE_LIMIT"`
 	AckTimeoutMs   int64  `toml:"ack_timeout_ms" env:"ACK_TIMEOUT_MS"`
 	CommitLagMs    int64  `toml:"commit_lag_ms" env:"COMMIT_LAG_MS"`
@@ -64,7 +65,7 @@ var configTables = map[string][]string{
 	"retry": {"max_retries", "retry_backoff_ms", "max_backoff_ms"},
 	"processing": {
 		"batch_size", "batch_bytes", "batch_timeout_ms", "poll_interval_ms", "drain_timeout_ms",
-		"on_error", "on_exhausted", "nack_delay_ms", "ordering", "concurrency", "on_gap", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
+		"on_error", "on_exhausted", "nack_delay_ms", "ordering", "concurrency", "on_gap", "dedupe", "rate_limit", "ack_timeout_ms", "commit_lag_ms", "stamps",
 		"metrics_addr", "metrics_port", "admin_endpoints", "log_level",
 		"health_check_interval_ms", "health_check_failure_threshold",
 	},
@@ -110,6 +111,7 @@ func (c Config) keys() configKeys {
 		Ordering:         string(or(c.Ordering, OrderPartition)),
 		Concurrency:      c.Concurrency,
 		OnGap:            string(or(c.OnGap, OnGapReport)),
+		Dedupe:           string(or(c.Dedupe, DedupeStamp)),
 		RateLimit:        c.RateLimit,
 		AckTimeoutMs:     c.AckTimeout.Milliseconds(),
 		CommitLagMs:      c.CommitLag.Milliseconds(),
@@ -173,6 +175,7 @@ func (k configKeys) config(report func(key, value, problem string)) Config {
 	parsed(&c.UndeclaredTopics, "undeclared_topics", k.UndeclaredTopics, parseTopicPolicy, expectedTopicPolicies, report)
 	parsed(&c.OnError, "on_error", k.OnError, parseErrorPolicy, expectedPolicies, report)
 	parsed(&c.OnExhausted, "on_exhausted", k.OnExhausted, parseExhaustedPolicy, expectedExhaustedPolicies, report)
+	parsed(&c.Dedupe, "dedupe", k.Dedupe, parseDedupe, expectedDedupe, report)
 	parsed(&c.OnGap, "on_gap", k.OnGap, parseGapPolicy, expectedGapPolicies, report)
 	parsed(&c.Ordering, "ordering", k.Ordering, parseOrdering, expectedOrderings, report)
 	parsed(&c.LogLevel, "log_level", k.LogLevel, parseLevel, expectedLevels, report)

@@ -84,6 +84,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		{"concurrency", "CONCURRENCY", "7", func(c Config) any { return c.Concurrency }, 7},
 		{"undeclared_topics", "UNDECLARED_TOPICS", "Refuse", func(c Config) any { return c.UndeclaredTopics }, TopicsRefuse},
 		{"on_gap", "ON_GAP", "Stop", func(c Config) any { return c.OnGap }, OnGapStop},
+		{"dedupe", "DEDUPE", "Source", func(c Config) any { return c.Dedupe }, DedupeSource},
 		{"rate_limit", "RATE_LIMIT", "7", func(c Config) any { return c.RateLimit }, 7},
 		{"ack_timeout_ms", "ACK_TIMEOUT_MS", "60000", func(c Config) any { return c.AckTimeout }, time.Minute},
 		{"commit_lag_ms", "COMMIT_LAG_MS", "6000", func(c Config) any { return c.CommitLag }, 6 * time.Second},
@@ -115,7 +116,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 		}
 		check("environment", "environment variable "+k.variable, LoadOptions{LookupEnv: variables(k.variable + "=" + k.value)})
 		value := k.value
-		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "on_exhausted" || k.key == "ordering" || k.key == "on_gap" || k.key == "undeclared_topics" || k.key == "log_level" {
+		if _, isText := k.want.(string); isText || k.key == "subscription_type" || k.key == "on_error" || k.key == "on_exhausted" || k.key == "ordering" || k.key == "on_gap" || k.key == "dedupe" || k.key == "undeclared_topics" || k.key == "log_level" {
 			value = `"` + value + `"`
 		}
 		line := k.key + " = " + value + "\n"

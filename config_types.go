@@ -127,6 +127,27 @@ func parseGapPolicy(s string) (GapPolicy, bool) {
 	return p, p == OnGapReport || p == OnGapStop
 }
 
+// Dedupe is which repetitions a sink drops.
+type Dedupe string
+
+const (
+	// DedupeStamp drops messages with the stamp of one before.
+	DedupeStamp Dedupe = "stamp"
+	// DedupeSource drops records with the origin of one before as well. A source that
+	// publishes two records for one offset on purpose, at different times, would lose the
+	// second one.
+	DedupeSource Dedupe = "source"
+	// DedupeOff drops nothing.
+	DedupeOff Dedupe = "off"
+)
+
+const expectedDedupe = "expected stamp, source or off"
+
+func parseDedupe(s string) (Dedupe, bool) {
+	d := Dedupe(strings.ToLower(s))
+	return d, d == DedupeStamp || d == DedupeSource || d == DedupeOff
+}
+
 // Ordering is what a sink processes in the order of the topic.
 type Ordering string
 

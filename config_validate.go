@@ -70,6 +70,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if _, ok := parseGapPolicy(string(or(c.OnGap, OnGapReport))); !ok {
 		v.add("on_gap", string(c.OnGap), expectedGapPolicies)
 	}
+	if _, ok := parseDedupe(string(or(c.Dedupe, DedupeStamp))); !ok {
+		v.add("dedupe", string(c.Dedupe), expectedDedupe)
+	}
 	if _, ok := parseTopicPolicy(string(or(c.UndeclaredTopics, TopicsAuto))); !ok {
 		v.add("undeclared_topics", string(c.UndeclaredTopics), expectedTopicPolicies)
 	}

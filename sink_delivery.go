@@ -18,13 +18,14 @@ const (
 	acked                      // the connector has written the record
 	skipped                    // given up, as on_error says
 	deadLettered               // stored among the dead letters
+	repeated                   // dropped: what it repeats had ended before
 	nacked                     // given back to the broker, which delivers it again
 	handedBack                 // left to the broker by a stop
 
 	endings = int(handedBack) + 1
 )
 
-var endingNames = [endings]string{"in hand", "acked", "skipped", "dead-lettered", "nacked", "handed back"}
+var endingNames = [endings]string{"in hand", "acked", "skipped", "dead-lettered", "repeated", "nacked", "handed back"}
 
 func (e ending) String() string { return endingNames[e] }
 
@@ -74,6 +75,9 @@ func (d *delivery) end(r *sinkRoute, how ending) lanes.Outcome {
 		return lanes.Outcome{}
 	}
 	r.nacks.forget(d.rec.ID())
+	if how != repeated && r.rt.cfg.Dedupe != DedupeOff && len(d.msg.Attributes) > 0 {
+		r.lane(d.msg.Partition).repeats.ended(d.msg)
+	}
 	if err := r.settler.settle(d.msg); err != nil {
 		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.
 		r.rt.log.Warn("a processed record could not be acknowledged", "topic", d.msg.WireTopic, "offset", d.msg.Offset, "error", err)

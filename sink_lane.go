@@ -24,6 +24,8 @@ type sinkLane struct {
 	route *sinkRoute
 	name  string
 	*lanes.Lane[*delivery]
+
+	repeats repeats
 }
 
 // sinkWorker is what one goroutine of a lane keeps.
@@ -33,6 +35,7 @@ type sinkWorker struct {
 	attempt attempt
 	holds   int64         // how many there had been when the attempt began
 	records []*SinkRecord // of the batch under way
+	stamps  map[stampAt]struct{}
 }
 
 func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
@@ -100,20 +103,26 @@ func (l *sinkLane) process(w *lanes.Worker, ds []*delivery, out []lanes.Outcome)
 		}
 		return
 	}
-	if l.route.rt.batch != nil {
-		l.route.metrics.Batch(len(ds))
-		l.watchWindow(len(ds), ds[0].received)
-		sw.processBatch(ds, out)
-		l.route.window.done()
-	} else {
-		out[0] = sw.processOne(ds[0])
-	}
+	sw.withoutRepeats(ds, out)
 	for i, d := range ds {
 		if !out[i].Again && !out[i].Aside && !d.over() {
 			l.route.rt.fail(Fatalf("record %v leaves its lane without an end: please report this fault of the SDK", &d.rec))
 			out[i] = again(0)
 		}
 	}
+}
+
+// attend makes one attempt on records.
+func (w *sinkWorker) attend(ds []*delivery, out []lanes.Outcome) {
+	r := w.lane.route
+	if r.rt.batch == nil {
+		out[0] = w.processOne(ds[0])
+		return
+	}
+	r.metrics.Batch(len(ds))
+	w.lane.watchWindow(len(ds), ds[0].received)
+	w.processBatch(ds, out)
+	r.window.done()
 }
 
 func (l *sinkLane) workerEnded(w *lanes.Worker) {

@@ -31,6 +31,7 @@ type Set struct {
 	skipped   *prometheus.CounterVec
 	dead      *prometheus.CounterVec
 	nacked    *prometheus.CounterVec
+	repeated  *prometheus.CounterVec
 	missing   *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
@@ -58,6 +59,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
 		dead:      counter("messages_dead_lettered_total", "Messages stored among the dead letters."),
 		nacked:    counter("messages_nacked_total", "Messages given back to the broker, to be delivered again, because on_error is nack."),
+		repeated:  counter("messages_repeated_total", "Messages that repeat one that had ended before, by what shows it.", "by"),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
@@ -79,7 +81,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.nacked, &s.missing, &s.restarts} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -122,11 +124,15 @@ type Topic struct {
 	// DeadLettered counts what was stored among the dead letters.
 	DeadLettered prometheus.Counter
 	Nacked       prometheus.Counter
-	Missing      prometheus.Counter
-	Restarts     prometheus.Counter
-	Inflight     prometheus.Gauge
-	duration     prometheus.Observer
-	batch        prometheus.Observer
+	// RepeatedStamp and RepeatedSource count what has the stamp, or the origin, of a
+	// message before it.
+	RepeatedStamp, RepeatedSource prometheus.Counter
+
+	Missing  prometheus.Counter
+	Restarts prometheus.Counter
+	Inflight prometheus.Gauge
+	duration prometheus.Observer
+	batch    prometheus.Observer
 }
 
 // Topic returns the metrics of a topic.
@@ -139,11 +145,15 @@ func (s *Set) Topic(topic string) *Topic {
 		Skipped:      s.skipped.WithLabelValues(s.connector, topic),
 		DeadLettered: s.dead.WithLabelValues(s.connector, topic),
 		Nacked:       s.nacked.WithLabelValues(s.connector, topic),
-		Missing:      s.missing.WithLabelValues(s.connector, topic),
-		Restarts:     s.restarts.WithLabelValues(s.connector, topic),
-		Inflight:     s.inflight.WithLabelValues(s.connector, topic),
-		duration:     s.duration.WithLabelValues(s.connector, topic),
-		batch:        s.batch.WithLabelValues(s.connector, topic),
+
+		RepeatedStamp:  s.repeated.WithLabelValues(s.connector, topic, "stamp"),
+		RepeatedSource: s.repeated.WithLabelValues(s.connector, topic, "source"),
+
+		Missing:  s.missing.WithLabelValues(s.connector, topic),
+		Restarts: s.restarts.WithLabelValues(s.connector, topic),
+		Inflight: s.inflight.WithLabelValues(s.connector, topic),
+		duration: s.duration.WithLabelValues(s.connector, topic),
+		batch:    s.batch.WithLabelValues(s.connector, topic),
 	}
 }
 
