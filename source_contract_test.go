@@ -58,7 +58,7 @@ func TestSourcePublishesWhatItAccepted(t *testing.T) {
 		sink := l.sink(check)
 		var mu sync.Mutex
 		random := rand.New(rand.NewPCG(1, 2))
-		requests, failures, ambiguous := map[string]uint64{}, 0, 0
+		requests, failures, ambiguous, twice := map[string]uint64{}, 0, 0, map[string]bool{}
 		w.set(func(ctx context.Context, p publish, send func() error) error {
 			mu.Lock()
 			n := random.IntN(10)
@@ -72,6 +72,9 @@ func TestSourcePublishesWhatItAccepted(t *testing.T) {
 			}
 			if applied {
 				ambiguous++
+			}
+			if applied || n == 3 { // after this answer, too, nobody knows
+				twice[p.payload] = true
 			}
 			mu.Unlock()
 			switch {
@@ -94,6 +97,7 @@ func TestSourcePublishesWhatItAccepted(t *testing.T) {
 		sink.stopped()
 		same(t, "committed", source.all(), offsetsOf("p", 1, 60))
 		same(t, "retried", r.metric("messages_retried_total"), failures)
+		same(t, "ambiguous", r.metric("messages_ambiguous_total"), len(twice))
 		last, stamps := map[string]int{}, map[string]string{}
 		for _, c := range check.seen() {
 			n, stamp := 0, c.rec.Attributes()[danube.AttrStamp]

@@ -141,6 +141,9 @@ func (f *flight) published(r Receipt, err error) {
 	if r.Attempts > 1 {
 		m.Retried.Add(float64(r.Attempts - 1))
 	}
+	if r.Ambiguous {
+		m.Ambiguous.Inc()
+	}
 	switch {
 	case err == nil:
 		m.Took(time.Since(f.started))

@@ -166,10 +166,11 @@ func (r *SourceRecord) String() string {
 	if r.progress {
 		return "progress to " + r.Offset.String()
 	}
+	topic := or(r.Topic, "the configured topic")
 	if r.Payload == nil && r.Value != nil {
-		return fmt.Sprintf("record for %s, offset %v, a %T", r.Topic, r.Offset, r.Value)
+		return fmt.Sprintf("record for %s, offset %v, a %T", topic, r.Offset, r.Value)
 	}
-	return fmt.Sprintf("record for %s, offset %v, %d bytes", r.Topic, r.Offset, len(r.Payload))
+	return fmt.Sprintf("record for %s, offset %v, %d bytes", topic, r.Offset, len(r.Payload))
 }
 
 // LogValue makes a record loggable: where it goes, where it comes from and how

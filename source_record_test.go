@@ -95,12 +95,12 @@ func TestSourceRecordText(t *testing.T) {
 	p := Progress(OffsetInt("file", 9))
 	var b bytes.Buffer
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "r", r, "p", p)
-	fmt.Fprintf(&b, "%v|%+v|%s|%v", r, r, r, p)
+	fmt.Fprintf(&b, "%v|%+v|%s|%v|%v", r, r, r, p, FromValue("", 7))
 	if got := b.String(); strings.Contains(got, "hunter2") || strings.Contains(got, "customer") {
 		t.Errorf("the content is in %s", got)
 	}
 	for _, want := range []string{"r.topic=/default/t r.offset=file@9 r.size=7", "p.offset=file@9 p.progress=true",
-		"record for /default/t, offset file@9, 7 bytes", "progress to file@9"} {
+		"record for /default/t, offset file@9, 7 bytes", "progress to file@9", "record for the configured topic, offset none, a int"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in %s", want, b.String())
 		}

@@ -28,6 +28,7 @@ type Set struct {
 	processed *prometheus.CounterVec
 	failed    *prometheus.CounterVec
 	retried   *prometheus.CounterVec
+	ambiguous *prometheus.CounterVec
 	skipped   *prometheus.CounterVec
 	dead      *prometheus.CounterVec
 	nacked    *prometheus.CounterVec
@@ -56,6 +57,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		processed: counter("messages_processed_total", "Messages processed: by a sink, acknowledged by its connector; by a source, acknowledged by the broker."),
 		failed:    counter("messages_failed_total", "Failed attempts and calls, by type of error.", "error_type"),
 		retried:   counter("messages_retried_total", "Attempts to process or publish a message again."),
+		ambiguous: counter("messages_ambiguous_total", "Messages of a source with an attempt that nobody answered before the last one, so that they may be in the topic twice."),
 		skipped:   counter("messages_skipped_total", "Messages given up because on_error is skip."),
 		dead:      counter("messages_dead_lettered_total", "Messages stored among the dead letters."),
 		nacked:    counter("messages_nacked_total", "Messages given back to the broker, to be delivered again, because on_error is nack."),
@@ -81,7 +83,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -120,6 +122,7 @@ type Topic struct {
 	Received  prometheus.Counter
 	Processed prometheus.Counter
 	Retried   prometheus.Counter
+	Ambiguous prometheus.Counter
 	Skipped   prometheus.Counter
 	// DeadLettered counts what was stored among the dead letters.
 	DeadLettered prometheus.Counter
@@ -142,6 +145,7 @@ func (s *Set) Topic(topic string) *Topic {
 		Received:     s.received.WithLabelValues(s.connector, topic),
 		Processed:    s.processed.WithLabelValues(s.connector, topic),
 		Retried:      s.retried.WithLabelValues(s.connector, topic),
+		Ambiguous:    s.ambiguous.WithLabelValues(s.connector, topic),
 		Skipped:      s.skipped.WithLabelValues(s.connector, topic),
 		DeadLettered: s.dead.WithLabelValues(s.connector, topic),
 		Nacked:       s.nacked.WithLabelValues(s.connector, topic),
