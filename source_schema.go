@@ -165,13 +165,18 @@ func (rt *SourceRuntime) codec(info danube.SchemaInfo) (c Codec, err error) {
 }
 
 // payload returns what goes on the wire for the record. An error lies in the record.
-func (f *flight) payload() (payload []byte, err error) {
+func (f *flight) payload() ([]byte, error) {
+	if f.topic.schema == nil && (f.rec.Value == nil || f.rec.Payload != nil) {
+		return f.rec.Payload, nil
+	}
+	return f.encoded()
+}
+
+// encoded makes the payload where the record has none, and checks it.
+func (f *flight) encoded() (payload []byte, err error) {
 	r, schema := f.rec, f.topic.schema
 	payload = r.Payload
 	wanted := payload == nil && r.Value != nil
-	if schema == nil && !wanted {
-		return payload, nil
-	}
 	err = f.rt.protect("the codec", func() (err error) {
 		if schema == nil {
 			payload, err = jsonPayload(r.Value)
