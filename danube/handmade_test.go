@@ -34,6 +34,7 @@ type handmade struct {
 
 	url     string
 	lookup  func(topic string) (*danubepb.TopicLookupResponse, error)
+	create  func() error
 	send    func(*danubepb.StreamMessage) error
 	receive func(danubepb.ConsumerService_ReceiveMessagesServer) error
 	ack     func(*danubepb.AckRequest) error
@@ -131,6 +132,11 @@ func (b *handmade) TopicPartitions(ctx context.Context, in *danubepb.TopicLookup
 
 func (b *handmade) CreateProducer(ctx context.Context, _ *danubepb.ProducerRequest) (*danubepb.ProducerResponse, error) {
 	b.note(ctx, "CreateProducer")
+	if b.create != nil {
+		if err := b.create(); err != nil {
+			return nil, err
+		}
+	}
 	return &danubepb.ProducerResponse{ProducerId: 1<<63 + 1}, nil
 }
 

@@ -52,8 +52,12 @@ func (l *lane) ensureSession() error {
 func (l *lane) createProducer() (*session, error) {
 	c := l.p.client
 	at, err := c.router.lookup(l.ctx, l.topic)
-	if err != nil && !errors.Is(err, errUnknownTopic) {
+	unknown := errors.Is(err, errUnknownTopic)
+	if err != nil && !unknown {
 		return nil, err
+	}
+	if unknown && l.maker.dial != "" {
+		at = l.maker
 	}
 	conn, err := c.conn(at.dial)
 	if err != nil {
@@ -70,7 +74,15 @@ func (l *lane) createProducer() (*session, error) {
 		DispatchStrategy: l.p.cfg.Dispatch.wire(),
 		SchemaRef:        l.p.cfg.Schema.wire(),
 	})
+	l.maker = target{}
 	if err != nil {
+		if unknown && mustRedo(err) {
+			// The topic is being created. A broker that has not heard of it yet would
+			// create it once more, and then it may have two owners, for good: of the
+			// messages that one of them takes, consumers at the other get none (seen on
+			// 0.15.1 in one of fifty topics).
+			l.maker = at
+		}
 		return nil, failed("create producer", l.topic, at.dial, rpcCreateProducer, err)
 	}
 	return c.newSession(l.ctx, danubepb.HealthCheckRequest_Producer, l.topic, at, conn, resp.GetProducerId()), nil
