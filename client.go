@@ -76,6 +76,9 @@ func (c Config) client(log *slog.Logger) danube.Config {
 		TLS:    danube.TLSConfig{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile},
 		Logger: log,
 	}
+	if c.BrokerMetricsURL != "" {
+		d.Metrics = addresses(c.BrokerMetricsURL)
+	}
 	switch {
 	case !c.Token.IsZero():
 		d.Token = danube.TokenValue(c.Token.Reveal())

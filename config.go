@@ -25,6 +25,12 @@ type Config struct {
 	// for it is 50051.
 	// danube_admin_url, DANUBE_ADMIN_URL. Default: none.
 	AdminURL string
+	// BrokerMetricsURL is where all brokers of the cluster serve their metrics, several
+	// separated by commas: a sink compares what they say is waiting for it with what
+	// arrives, since nothing else shows a broker that has silently stopped to deliver.
+	// Danube's default port for them is 9040.
+	// danube_metrics_url, DANUBE_METRICS_URL. Default: none, and nothing is noticed.
+	BrokerMetricsURL string
 	// Token is the JWT that says who the connector is, where brokers want to know. It
 	// is sent with TLS only: https addresses. Or "file:/path", read once at start.
 	// danube_token, DANUBE_TOKEN. Default: none.

@@ -13,6 +13,7 @@ import (
 type configKeys struct {
 	ServiceURL       string `toml:"danube_service_url" env:"DANUBE_SERVICE_URL"`
 	AdminURL         string `toml:"danube_admin_url" env:"DANUBE_ADMIN_URL"`
+	BrokerMetricsURL string `toml:"danube_metrics_url" env:"DANUBE_METRICS_URL"`
 	Token            Secret `toml:"danube_token" env:"DANUBE_TOKEN"`
 	TokenFile        string `toml:"danube_token_file" env:"DANUBE_TOKEN_FILE"`
 	CAFile           string `toml:"danube_ca_file" env:"DANUBE_CA_FILE"`
@@ -85,6 +86,7 @@ func (c Config) keys() configKeys {
 	return configKeys{
 		ServiceURL:       c.ServiceURL,
 		AdminURL:         c.AdminURL,
+		BrokerMetricsURL: c.BrokerMetricsURL,
 		Token:            c.Token,
 		TokenFile:        c.TokenFile,
 		CAFile:           c.CAFile,
@@ -132,7 +134,7 @@ func (c Config) keys() configKeys {
 // and left at its default.
 func (k configKeys) config(report func(key, value, problem string)) Config {
 	c := DefaultConfig()
-	c.ServiceURL, c.AdminURL = k.ServiceURL, k.AdminURL
+	c.ServiceURL, c.AdminURL, c.BrokerMetricsURL = k.ServiceURL, k.AdminURL, k.BrokerMetricsURL
 	c.Token, c.TokenFile = k.Token, k.TokenFile
 	c.CAFile, c.CertFile, c.KeyFile = k.CAFile, k.CertFile, k.KeyFile
 	c.ConnectorName = k.ConnectorName

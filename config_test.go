@@ -60,6 +60,7 @@ func TestEveryKeyFromEverywhere(t *testing.T) {
 	}{
 		{"danube_service_url", "DANUBE_SERVICE_URL", "http://a:1,http://b:2", func(c Config) any { return c.ServiceURL }, "http://a:1,http://b:2"},
 		{"danube_admin_url", "DANUBE_ADMIN_URL", "http://a:1,http://b:2", func(c Config) any { return c.AdminURL }, "http://a:1,http://b:2"},
+		{"danube_metrics_url", "DANUBE_METRICS_URL", "http://a:1,http://b:2", func(c Config) any { return c.BrokerMetricsURL }, "http://a:1,http://b:2"},
 		{"danube_token", "DANUBE_TOKEN", "t", func(c Config) any { return c.Token.Reveal() }, "t"},
 		{"danube_token_file", "DANUBE_TOKEN_FILE", "f", func(c Config) any { return c.TokenFile }, "f"},
 		{"danube_ca_file", "DANUBE_CA_FILE", "f", func(c Config) any { return c.CAFile }, "f"},

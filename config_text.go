@@ -15,7 +15,9 @@ type entry struct {
 
 func (c Config) entries() []entry {
 	keys := c.keys()
-	keys.ServiceURL, keys.AdminURL = redactURLs(keys.ServiceURL), redactURLs(keys.AdminURL)
+	for _, list := range []*string{&keys.ServiceURL, &keys.AdminURL, &keys.BrokerMetricsURL} {
+		*list = redactURLs(*list)
+	}
 	v := reflect.ValueOf(keys)
 	list := make([]entry, v.NumField())
 	for i := range list {

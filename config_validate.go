@@ -37,6 +37,9 @@ func (c Config) validate(role Role, ownTopics bool) ConfigErrors {
 	if c.AdminURL != "" {
 		v.urls("danube_admin_url", c.AdminURL)
 	}
+	if c.BrokerMetricsURL != "" {
+		v.metricsURLs("danube_metrics_url", c.BrokerMetricsURL)
+	}
 	if v.required("connector_name", c.ConnectorName, "CONNECTOR_NAME", role != RoleAny) {
 		v.name("connector_name", c.ConnectorName)
 	}
@@ -176,6 +179,15 @@ func (v *validator) urls(key, list string) {
 	for _, s := range addresses(list) {
 		if problem := urlProblem(s); problem != "" {
 			v.add(key, redactURLs(s), problem)
+		}
+	}
+}
+
+// metricsURLs is urls for addresses that may have the path at which metrics are.
+func (v *validator) metricsURLs(key, list string) {
+	for _, s := range addresses(list) {
+		if problem := urlProblem(strings.TrimSuffix(s, "/metrics")); problem != "" {
+			v.add(key, redactURLs(s), problem+", or http://host:port/metrics")
 		}
 	}
 }

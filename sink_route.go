@@ -224,13 +224,21 @@ func (r *sinkRoute) inHand() int {
 }
 
 // anomaly counts what the broker has lost, and stops for it where it is told to,
-// before the message behind the gap is taken in.
+// before the message behind the gap is taken in. A broker that has silently stopped to
+// deliver makes the sink not ready.
 func (r *sinkRoute) anomaly(a danube.Anomaly) {
 	switch a.Kind {
 	case danube.GapFound:
 		r.metrics.Missing.Add(float64(a.To - a.From + 1))
 	case danube.NumberingRestarted:
 		r.metrics.Restarts.Inc()
+	case danube.Stalled:
+		r.metrics.Stalls.Inc()
+		r.rt.board.Set("stall of "+a.Topic, a.String())
+		return
+	case danube.Resumed:
+		r.rt.board.Set("stall of "+a.Topic, "")
+		return
 	default:
 		return
 	}

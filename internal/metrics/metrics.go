@@ -35,6 +35,7 @@ type Set struct {
 	repeated  *prometheus.CounterVec
 	missing   *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
+	stalls    *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	batch     *prometheus.HistogramVec
 	inflight  *prometheus.GaugeVec
@@ -64,6 +65,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		repeated:  counter("messages_repeated_total", "Messages that repeat one that had ended before, by what shows it.", "by"),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
+		stalls:    counter("stalls_total", "Times that the broker has silently stopped to deliver, as its own metrics show."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
 		batch:    histogram("batch_size", "Messages in each batch that a connector was given, or gave.", []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
@@ -83,7 +85,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts, &s.stalls} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -133,6 +135,7 @@ type Topic struct {
 
 	Missing  prometheus.Counter
 	Restarts prometheus.Counter
+	Stalls   prometheus.Counter
 	Inflight prometheus.Gauge
 	duration prometheus.Observer
 	batch    prometheus.Observer
@@ -155,6 +158,7 @@ func (s *Set) Topic(topic string) *Topic {
 
 		Missing:  s.missing.WithLabelValues(s.connector, topic),
 		Restarts: s.restarts.WithLabelValues(s.connector, topic),
+		Stalls:   s.stalls.WithLabelValues(s.connector, topic),
 		Inflight: s.inflight.WithLabelValues(s.connector, topic),
 		duration: s.duration.WithLabelValues(s.connector, topic),
 		batch:    s.batch.WithLabelValues(s.connector, topic),
