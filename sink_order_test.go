@@ -261,3 +261,22 @@ func TestSinkOfNonReliableTopicIsQuietAboutAcks(t *testing.T) {
 		same(t, "complaints", l.log.count("WARN")+l.log.count("ERROR"), 0)
 	})
 }
+
+// What one process has acknowledged out of order is not missing for the next one.
+func TestSinkReportsNoLossForWhatItsPredecessorHadDone(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *lab) {
+		topic := l.topic("t", 0)
+		anyOrder := func(c *Config) { c.Ordering, c.OnGap = OrderNone, OnGapStop }
+		first := l.sink(fails("3", errors.New("busy")), anyOrder)
+		l.publish(topic, numbers(1, 9)...)
+		l.until("the others written", func() bool { return first.metric("messages_processed_total") == 8 })
+		first.stopped()
+		l.publish(topic, "10")
+		sink := &testSink{}
+		second := l.sink(sink, anyOrder)
+		l.publish(topic, numbers(11, 12)...)
+		l.until("the rest written", func() bool { return second.ended() || second.metric("messages_processed_total") >= 4 })
+		second.stopped()
+		same(t, "missing", second.metric("messages_missing_total"), 0)
+	})
+}

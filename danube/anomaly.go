@@ -2,9 +2,16 @@ package danube
 
 // looked notes that a message is about to be handed out, in order, and tells of the
 // offsets before it that did not come. On the goroutine that reads.
-func (p *partition) looked(offset uint64) {
+func (p *partition) looked(offset, publishedMs uint64) {
 	if p.c.cfg.Type != Exclusive && p.c.cfg.Type != Failover {
 		return // others get some of the offsets
+	}
+	if !p.gaps.own {
+		// What is missing here a consumer before this one may have got and acknowledged,
+		// in any order: only what was published since can have come to nobody else.
+		p.gaps.skip(offset)
+		p.gaps.own = publishedMs >= p.firstReady
+		return
 	}
 	if p.gaps.got(offset) {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
@@ -33,7 +40,7 @@ func (p *partition) renumbered(offset uint64) {
 	if p.gaps.known {
 		before = p.gaps.next - 1
 	}
-	p.gaps = gaps{}
+	p.gaps = gaps{own: true}
 	p.noteSkipped()
 	p.anomaly(Anomaly{Kind: NumberingRestarted, From: offset, To: before})
 }

@@ -102,6 +102,7 @@ func (a Anomaly) String() string {
 // gaps finds the offsets that a subscription should have got: on an Exclusive one
 // they are contiguous.
 type gaps struct {
+	own   bool // what is missing from here on, no consumer before this one has got
 	known bool
 	next  uint64 // the offset that is expected
 	floor uint64 // below it, nobody knows what came
@@ -135,6 +136,13 @@ func (g *gaps) got(offset uint64) (filled bool) {
 		return g.fill(offset)
 	}
 	return false
+}
+
+// skip notes an offset below which nobody knows what came.
+func (g *gaps) skip(offset uint64) {
+	if !g.known || offset >= g.next {
+		g.known, g.next, g.floor = true, offset+1, offset+1
+	}
 }
 
 // fill takes an offset out of the hole that it is in.

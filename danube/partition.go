@@ -30,6 +30,7 @@ type partition struct {
 	name       string    // of the last session, where each needs its own
 	left       time.Time // when it ended
 	gaps       gaps      // of the goroutine that reads
+	firstReady uint64    // when the first stream was open, in Unix milliseconds
 	behind     bool      // there were gaps at the last message
 	order      reorder
 
@@ -158,6 +159,9 @@ func (p *partition) session() (worked bool, err error) {
 	}
 	if p.c.cfg.Stamps != nil {
 		p.c.cfg.Stamps.ready(p.topic, time.Now())
+	}
+	if p.firstReady == 0 {
+		p.firstReady = uint64(time.Now().UnixMilli())
 	}
 	p.report(Ready, nil)
 	p.once.Do(func() { close(p.opened) })

@@ -84,7 +84,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		p.deliver(append(old, p.message(in)))
 	case direct:
 		p.order.passed(offset)
-		p.looked(offset)
+		p.looked(offset, in.GetPublishTime())
 		if handler == nil {
 			p.c.inbox.put(p.c.ctx, p.received(p.message(in)))
 			return
@@ -105,7 +105,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 // deliver hands out messages that were held.
 func (p *partition) deliver(list []*Message) {
 	for _, m := range list {
-		p.looked(m.Offset)
+		p.looked(m.Offset, uint64(m.PublishTime.UnixMilli()))
 		if p.c.inbox != nil {
 			p.c.inbox.put(p.c.ctx, p.received(m))
 			continue
