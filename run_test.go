@@ -52,6 +52,9 @@ func (l *lab) sink(c SinkConnector, change ...func(*Config)) *run {
 	return l.start(rt.core, rt.Run).ready()
 }
 
+// seesAll makes a sink process what was published twice as often.
+func seesAll(c *Config) { c.Dedupe = DedupeOff }
+
 // source runs a source to the lab's topic t.
 func (l *lab) source(c SourceConnector, change ...func(*Config)) *run {
 	l.t.Helper()

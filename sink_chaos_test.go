@@ -136,6 +136,7 @@ func (c *chaosRun) fault(i int) {
 		}},
 		{"a takeover", func() {
 			old, rt, sink := c.now, c.rt, c.sink
+			old.ready() // one that comes back later would take its place back
 			c.begin()
 			_ = old.wait() // says that it was taken over
 			c.over(rt, sink)

@@ -61,7 +61,7 @@ func TestCheckpointFileSurvivesRestarts(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		file := filepath.Join(t.TempDir(), "source.checkpoint")
 		var resumed [][]Offset
 		for _, last := range []int{10, 10, 25, 200} {

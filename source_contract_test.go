@@ -55,7 +55,7 @@ func polled(lists ...[]*SourceRecord) *committing {
 func TestSourcePublishesWhatItAccepted(t *testing.T) {
 	onWire(t, func(t *testing.T, l *lab, w *wire) {
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		var mu sync.Mutex
 		random := rand.New(rand.NewPCG(1, 2))
 		requests, failures, ambiguous, twice := map[string]uint64{}, 0, 0, map[string]bool{}
@@ -294,7 +294,7 @@ func TestSourceReplayIsRecognisable(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		path := filepath.Join(t.TempDir(), "checkpoint")
 		store := func() *forgetful {
 			s, err := FileCheckpoints(path, "c")
@@ -387,7 +387,7 @@ func TestSourceBadRecordsFailAlone(t *testing.T) {
 				onBoth(t, func(t *testing.T, l *lab) {
 					topic := l.topic("t", 0)
 					check := &testSink{}
-					sink := l.sink(check)
+					sink := l.sink(check, seesAll)
 					file := filepath.Join(t.TempDir(), "dead.jsonl")
 					source := declaring{between(record(l)), topics(topic)}
 					r := l.source(source, quick, func(c *Config) {
@@ -481,7 +481,7 @@ func TestSourceKeepsToTheRateLimit(t *testing.T) {
 func TestEmitTellsTheTruth(t *testing.T) {
 	onWire(t, func(t *testing.T, l *lab, w *wire) {
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		w.hold(payload("slow"))
 		result := make(chan error, 1)
 		var held atomic.Bool

@@ -141,7 +141,7 @@ func TestEmitFromManyGoroutines(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		source := stream(func(ctx context.Context, e *Emitter, _ int) error {
 			var wg sync.WaitGroup
 			for g := range 20 {

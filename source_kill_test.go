@@ -173,7 +173,7 @@ func (k *killing) run(kills int) {
 	l := &lab{t: t, suffix: "_real"}
 	l.open(danube.Config{Seeds: []string{k.broker.URL()}})
 	sink := l.sink(SinkFunc(func(_ context.Context, r *SinkRecord) error { k.message(r); return nil }),
-		func(c *Config) { c.SourceTopic = killTopic })
+		func(c *Config) { c.SourceTopic, c.Dedupe = killTopic, DedupeOff })
 
 	start := time.Now()
 	for run := range kills + 1 {

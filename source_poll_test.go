@@ -19,7 +19,7 @@ func TestSourcePublishesInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
 		check := &testSink{}
-		sink := l.sink(check)
+		sink := l.sink(check, seesAll)
 		sent := 0
 		source := &testSource{poll: func(context.Context, int) ([]*SourceRecord, error) {
 			var list []*SourceRecord
