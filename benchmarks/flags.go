@@ -32,7 +32,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	var f flags
 	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	name := fs.String("mode", "speed", "what to measure: speed, batches, keys, latency, loss, idle, memory, or all of them")
+	name := fs.String("mode", "speed", "what to measure: speed, batches, keys, latency, loss, idle, memory, peer, or all of them")
 	fs.StringVar(&f.broker, "broker", "auto", "against what: embedded, real (at DANUBE_SERVICE_URL, or one of our own from DANUBE_BROKER_BIN), both, or auto: real where DANUBE_SERVICE_URL is set")
 	fs.IntVar(&f.rounds, "rounds", 7, "rounds of each measurement")
 	fs.DurationVar(&f.target, "time", 250*time.Millisecond, "how long one run of one loop should take")

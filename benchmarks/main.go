@@ -15,6 +15,7 @@
 //	loss     what is lost when producers are faster than the subscription, W = 10
 //	idle     memory and CPU of a client with 1,000 partitions on which nothing happens
 //	memory   does it grow over a million records?
+//	peer     a source beside one of the published Rust crate, where cargo is present
 //
 // W is how many messages of a subscription may be unacknowledged, which a broker's
 // configuration says. The embedded broker has what a mode asks for, and with

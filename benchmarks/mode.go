@@ -33,6 +33,7 @@ func modes() []mode {
 		{name: "loss", needs: needs{window: lossWindow, real: true}, run: loss},
 		{name: "idle", needs: needs{embedded: true}, run: idle},
 		{name: "memory", only: "1p,1KiB", run: memory},
+		{name: "peer", run: peer},
 	}
 }
 
@@ -44,7 +45,7 @@ func modesNamed(name string) ([]mode, error) {
 	}
 	i := slices.IndexFunc(all, func(m mode) bool { return m.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("-mode %q: want all, or one of speed, batches, keys, latency, loss, idle and memory", name)
+		return nil, fmt.Errorf("-mode %q: want all, or one of speed, batches, keys, latency, loss, idle, memory and peer", name)
 	}
 	return all[i : i+1], nil
 }
