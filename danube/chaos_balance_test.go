@@ -49,6 +49,13 @@ func (l *ledger) closeLine(b *balance, line *ledgerLine) {
 	list := line.got[b.sub]
 	var before *receipts // the newest that came
 	run := 0             // missing since
+	var unsaid []int     // those of them that nobody reported
+	missed := func() {
+		for _, n := range unsaid {
+			l.breach("%s of %v: number %d is missing, of %d, and nobody said so", b.sub.name, line.by, n, line.last)
+		}
+		unsaid = nil
+	}
 	for n := range max(len(line.sent), len(list)) {
 		var sent sentMessage
 		if n < len(line.sent) {
@@ -64,16 +71,20 @@ func (l *ledger) closeLine(b *balance, line *ledgerLine) {
 			l.closeReceived(b.sub, line, n, sent, r)
 			b.received++
 			b.explain(before, run, r)
+			missed()
 			before, run = r, 0
 		case sent.outcome == acked:
 			b.missing++
 			run++
-			if !b.sub.stopped() && (r == nil || !r.reported || r.filled) {
-				l.breach("%s of %v: number %d is missing, of %d, and nobody said so", b.sub.name, line.by, n, line.last)
+			if r == nil || !r.reported || r.filled {
+				unsaid = append(unsaid, n)
 			}
 		case sent.outcome == pending && r != nil && r.reported:
 			l.breach("%s of %v: number %d was reported missing, and was never sent", b.sub.name, line.by, n)
 		}
+	}
+	if !b.sub.stopped() {
+		missed()
 	}
 	if b.sub.ready.IsZero() {
 		b.sessionless += run

@@ -60,6 +60,7 @@ func TestLedger(t *testing.T) {
 		{"a loss that nobody reported", func(s *story) { s.sent(1, 2, 3); s.came(1, 3) }, "number 2 is missing"},
 		{"a loss at the end", func(s *story) { s.sent(1, 2, 3); s.came(1, 2) }, "number 3 is missing"},
 		{"a loss at the end of a stall", func(s *story) { s.sent(1, 2, 3); s.came(1, 2); s.says(danube.Stalled, 0, 0) }, ""},
+		{"a loss in the middle, and then a stall", func(s *story) { s.sent(1, 2, 3); s.came(1, 3); s.says(danube.Stalled, 0, 0) }, "number 2 is missing"},
 		{"a loss at the end after a stall", func(s *story) {
 			s.sent(1, 2, 3)
 			s.says(danube.Stalled, 0, 0)

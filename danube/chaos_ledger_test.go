@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
@@ -114,6 +115,22 @@ func (l *ledger) sub(wire, name string) *ledgerSub {
 	defer l.mu.Unlock()
 	l.subs = append(l.subs, s)
 	return s
+}
+
+// memory is about what the ledger itself uses.
+func (l *ledger) memory() (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		n += int64(cap(line.sent)) * int64(unsafe.Sizeof(sentMessage{}))
+		for _, list := range line.got {
+			n += int64(cap(list)) * int64(unsafe.Sizeof(receipts{}))
+		}
+	}
+	for _, s := range l.subs {
+		n += int64(cap(s.gaps)) * int64(unsafe.Sizeof(reportedGap{}))
+	}
+	return n
 }
 
 // breach notes what must not be. With l.mu held.

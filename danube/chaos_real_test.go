@@ -149,6 +149,9 @@ func (c *chaosRun) settle() {
 func (c *chaosRun) finish() {
 	ctx, cancel := context.WithTimeout(c.always, time.Minute)
 	defer cancel()
+	if n := c.memory(); n > maxMemory {
+		c.breach("%d MiB of memory without the ledger, at most %d", n>>20, maxMemory>>20)
+	}
 	for _, s := range c.senders {
 		// On a topic that no broker has any more, it cannot publish all.
 		if err := s.p.Close(ctx); err != nil && !errors.Is(err, danube.ErrNotSent) && !errors.Is(err, danube.ErrOutcomeUnknown) {
@@ -173,6 +176,17 @@ func (c *chaosRun) finish() {
 	if n := c.ledger.faults - len(c.ledger.broken); n > 0 {
 		c.Errorf("and %d more", n)
 	}
+}
+
+// maxMemory is for five consumers and six producers, whose queues may be full.
+const maxMemory = 128 << 20
+
+// memory is what the process uses, without the ledger.
+func (c *chaosRun) memory() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) - c.ledger.memory()
 }
 
 // told notes what a consumer reported.
