@@ -89,7 +89,7 @@ func buildPeer(ctx context.Context, log io.Writer) (program string, err error) {
 		target = filepath.Join(cache, "danube-connect-go", "peer")
 	}
 	fmt.Fprintln(log, "peer                 building it, which takes minutes the first time; it needs protobuf-compiler")
-	cmd := exec.CommandContext(ctx, cargo, "build", "--release", "--locked", "--quiet", "--manifest-path", manifest, "--target-dir", target)
+	cmd := exec.CommandContext(ctx, cargo, "build", "--release", "--quiet", "--manifest-path", manifest, "--target-dir", target)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
