@@ -144,7 +144,7 @@ func TestEmitFromManyGoroutines(t *testing.T) {
 		sink := l.sink(check, seesAll)
 		source := stream(func(ctx context.Context, e *Emitter, _ int) error {
 			var wg sync.WaitGroup
-			for g := range 20 {
+			for g := range 10 {
 				wg.Go(func() {
 					for i := range 20 {
 						if _, err := e.Emit(ctx, FromString("", fmt.Sprintf("%d %d", g, i))); err != nil {
@@ -159,7 +159,7 @@ func TestEmitFromManyGoroutines(t *testing.T) {
 		if err := l.source(FromStream(source)).wait(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		l.until("all arrived", func() bool { return len(check.seen()) == 400 })
+		l.until("all arrived", func() bool { return len(check.seen()) == 200 })
 		sink.stopped()
 		next := map[int]int{}
 		for _, p := range check.payloads() {
