@@ -35,7 +35,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	name := fs.String("mode", "speed", "what to measure: speed, batches, keys, latency, loss, idle, memory, peer, or all of them")
 	fs.StringVar(&f.broker, "broker", "auto", "against what: embedded, real (at DANUBE_SERVICE_URL, or one of our own from DANUBE_BROKER_BIN), both, or auto: real where DANUBE_SERVICE_URL is set")
 	fs.IntVar(&f.rounds, "rounds", 7, "rounds of each measurement")
-	fs.DurationVar(&f.target, "time", 250*time.Millisecond, "how long one run of one loop should take")
+	fs.DurationVar(&f.target, "time", time.Second, "how long one run of one loop should take; much less measures how a process starts")
 	fs.IntVar(&f.n, "n", 0, "records in one run, in place of -time and what a mode has of its own")
 	sizes := fs.String("sizes", "100B,1KiB,16KiB", "payload sizes")
 	partitions := fs.String("partitions", "1,8", "numbers of partitions; 1 is a topic without")

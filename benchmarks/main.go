@@ -4,7 +4,7 @@
 //	go run ./benchmarks                            # speed, against the embedded broker
 //	go run ./benchmarks -only sink,1p,1KiB         # a part of it
 //	DANUBE_SERVICE_URL=http://localhost:6650 go run ./benchmarks
-//	go run ./benchmarks -mode all                  # everything, some 20 minutes
+//	go run ./benchmarks -mode all                  # everything, some 25 minutes
 //
 // The modes, each with what it looks for:
 //
