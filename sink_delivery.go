@@ -36,6 +36,7 @@ func (e ending) String() string { return endingNames[e] }
 type delivery struct {
 	rec      SinkRecord
 	msg      *danube.Message
+	lane     *sinkLane
 	received time.Time
 	began    time.Time // when its time began: at its receipt, or when a hold was over
 	started  time.Time // of the first attempt
@@ -53,10 +54,10 @@ type delivery struct {
 	ended atomic.Uint32 // an ending
 }
 
-// receive begins a delivery.
-func (r *sinkRoute) receive(m *danube.Message) *delivery {
-	now := time.Now()
-	d := &delivery{msg: m, received: now, began: now, holds: r.holds.Load()}
+// begin begins a delivery.
+func (l *sinkLane) begin(m *danube.Message) *delivery {
+	r, now := l.route, time.Now()
+	d := &delivery{msg: m, lane: l, received: now, began: now, holds: r.holds.Load()}
 	d.rec.init(m, 0)
 	if past := r.nacks.before(d.rec.ID()); past.times > 0 {
 		d.attempts, d.firstFailed = past.attempts, past.firstFailed
@@ -76,7 +77,7 @@ func (d *delivery) end(r *sinkRoute, how ending) lanes.Outcome {
 	}
 	r.nacks.forget(d.rec.ID())
 	if how != repeated && r.rt.cfg.Dedupe != DedupeOff && len(d.msg.Attributes) > 0 {
-		r.lane(d.msg.Partition).repeats.ended(d.msg)
+		d.lane.repeats.ended(d.msg)
 	}
 	if err := r.settler.settle(d.msg); err != nil {
 		// The topic was numbered anew meanwhile: there is nothing left to acknowledge.

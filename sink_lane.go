@@ -65,7 +65,7 @@ func newSinkLane(r *sinkRoute, partition int32) *sinkLane {
 
 // receive takes a message in, waiting for room where the lane holds too many bytes.
 func (l *sinkLane) receive(m *danube.Message) {
-	if d := l.route.receive(m); !l.Push(l.key(m), d) {
+	if d := l.begin(m); !l.Push(l.key(m), d) {
 		d.end(l.route, handedBack) // the run ends, and the broker keeps it
 	}
 }
