@@ -211,6 +211,7 @@ func (c *core) deleteTopic(t *topic) {
 	for _, s := range t.subs {
 		s.stored = max(s.stored, s.acks) // as a move does
 	}
+	t.draining = true
 	c.unload(t)
 	c.alarms.clear(&t.moving)
 	delete(c.topics, t.name)

@@ -94,7 +94,9 @@ func (c *core) move(t *topic, to *node) {
 	log.Debug("topic is draining", "broker", t.owner.name())
 	next(c.cfg.timing.Draining, func() {
 		for _, s := range t.subs {
-			s.stored = max(s.stored, s.acks) // a move stores cursors first
+			if !s.suspended() {
+				s.stored = max(s.stored, s.acks) // a move stores cursors first, of those who listen
+			}
 		}
 		if c.trap(TrapLocal) {
 			t.stranded = t.next
@@ -102,6 +104,9 @@ func (c *core) move(t *topic, to *node) {
 		c.unload(t)
 		t.draining, t.owner = false, nil
 		log.Debug("topic unloaded")
+		if t.dispatch == NonReliable && c.trap(TrapOrphan) {
+			return
+		}
 		next(c.cfg.timing.Gap, func() { c.assign(t, to) })
 	})
 }

@@ -100,3 +100,21 @@ func TestNonReliableIdle(t *testing.T) {
 		})
 	}
 }
+
+// A consumer without a stream has room for four.
+func TestNonReliableBeforeTheStream(t *testing.T) {
+	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		must(t, b.CreateTopic(topic, danubetest.TopicConfig{Dispatch: danubetest.NonReliable}))
+		c := s.subscribe(topic, sub, "c", exclusive)
+		_, err := b.PublishN(topic, 10, func(i int) []byte { return []byte{byte('0' + i)} })
+		must(t, err)
+		c.receive()
+		var got string
+		for range 4 {
+			got += string(c.next().GetPayload())
+		}
+		want(t, "came", got, "0123")
+		c.quiet(time.Second)
+		want(t, "dropped", info(t, b).Dropped, 6)
+	}, danubetest.WithTraps(danubetest.TrapBurst))
+}

@@ -51,6 +51,7 @@ var trapTable = [traps]struct {
 	TrapNoName:         {"NoName", true, true},
 	TrapListing:        {"Listing", true, true},
 	TrapBlock:          {"Block", true, true},
+	TrapOrphan:         {"Orphan", false, true},
 }
 
 // Traps returns all traps.

@@ -142,7 +142,10 @@ func (c *core) pickRoom(s *subscription, m *pb.StreamMessage) *consumer {
 		} else {
 			co = c.pick(s)
 		}
-		if co == nil || co.stream.len() < limit {
+		switch {
+		case co == nil:
+			return nil
+		case co.stream == nil && len(co.channel) < consumerChannel, co.stream != nil && co.stream.len() < limit:
 			return co
 		}
 	}

@@ -93,7 +93,10 @@ type consumer struct {
 // ready reports whether a message can be handed to the consumer now.
 func (c *core) ready(co *consumer) bool {
 	if co.stream == nil {
-		return co.active && c.trap(TrapNoStream) && co.sub.typ != KeyShared && co.sub.topic.dispatch == Reliable
+		if co.sub.topic.dispatch == NonReliable {
+			return co.active && c.trap(TrapBurst)
+		}
+		return co.active && c.trap(TrapNoStream) && co.sub.typ != KeyShared
 	}
 	return !co.stream.ending && !co.stream.mute
 }

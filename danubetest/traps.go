@@ -50,7 +50,7 @@ const (
 	// in the consumer's channel. They are the first on the next stream, before older
 	// ones that are sent again, and then they come a second time.
 	TrapStale
-	// TrapSilentMove (T18): when a topic moves, the streams of a subscription with a
+	// TrapSilentMove (T18): when a topic moves or is deleted, the streams of a subscription with a
 	// parked dispatcher do not end. They are silent for ever; only HealthCheck tells, with
 	// CLOSE. Without [TrapParked] this goes for every subscription.
 	TrapSilentMove
@@ -60,7 +60,7 @@ const (
 	// first one whose name begins so, and its broker.
 	TrapPrefix
 	// TrapBurst (T34): a stream of a NonReliable topic may lag 8 messages; what is more
-	// is dropped.
+	// is dropped. A consumer that has subscribed and has no stream yet gets the first 4.
 	TrapBurst
 
 	// TrapKeyPace (6.11): a KeyShared subscription reads one message when one is
@@ -170,6 +170,9 @@ const (
 	// TrapBlock (T36): a message that is exhausted stays so until its topic is loaded
 	// again. Without it, a new stream of its consumer tries it anew.
 	TrapBlock
+	// TrapOrphan: a NonReliable topic that is to move leaves its broker and never gets
+	// another: nobody can publish to it or subscribe any more.
+	TrapOrphan
 
-	traps = int(TrapBlock) + 1
+	traps = int(TrapOrphan) + 1
 )

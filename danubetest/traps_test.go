@@ -222,6 +222,15 @@ func TestTrapLag(t *testing.T) {
 			}
 		}, danubetest.TrapLag)
 	}
+	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		b.PublishN(topic, 1, func(int) []byte { return nil })
+		must(t, b.CreateSubscription(topic, sub, danubetest.SubOpts{From: danubetest.Earliest}))
+		b.PublishN(topic, 5000, func(int) []byte { return nil })
+		c := s.open(topic, sub, "c", exclusive)
+		for range 5001 {
+			c.ack(c.offsets(1)...)
+		}
+	}, danubetest.WithTraps(danubetest.TrapLag), danubetest.WithCache(4000))
 }
 
 func TestTrapRenumber(t *testing.T) {
@@ -374,4 +383,47 @@ func TestTrapOptions(t *testing.T) {
 		s.producer("/default/a-b", "p")
 		s.producer("/default/a", "p")
 	}, danubetest.WithTraps(danubetest.TrapPrefix), danubetest.WithoutTraps(danubetest.TrapPrefix))
+}
+
+// A parked dispatcher does not hear that its topic is deleted, nor stores its cursor when
+// it moves.
+func TestTrapParkedHearsNothing(t *testing.T) {
+	cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+		p := s[0].producer(topic, "p")
+		c, d := s[0].open(topic, sub, "c", exclusive), s[0].open(topic, "free", "c", exclusive)
+		p.send(numbers(0, 3)...)
+		c.offsets(3)
+		c.ack(0, 2) // and now it is parked: 1 is missing
+		d.offsets(3)
+		d.ack(0, 1)
+		must(t, b.MoveTopic(topic, 2))
+		time.Sleep(5 * time.Second)
+		want(t, "with a cursor", s[1].open(topic, "free", "c", exclusive).offsets(1), []uint64{2})
+		s[1].open(topic, sub, "c", exclusive).quiet(time.Minute)
+	}, danubetest.WithTraps(danubetest.TrapParked, danubetest.TrapCursor, danubetest.TrapLatest))
+	trap(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		p := s.producer(topic, "p")
+		c, d := s.open(topic, sub, "c", exclusive), s.open(topic, "free", "c", exclusive)
+		p.send(numbers(0, 2)...)
+		c.offsets(2)
+		c.ack(1)
+		d.offsets(2)
+		d.ack(0, 1)
+		must(t, b.DeleteTopic(topic))
+		wantEOF(t, d)
+		c.quiet(time.Hour)
+	}, danubetest.TrapParked, danubetest.TrapSilentMove)
+}
+
+func TestTrapOrphan(t *testing.T) {
+	cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+		must(t, b.CreateTopic(topic, danubetest.TopicConfig{Dispatch: danubetest.NonReliable}))
+		must(t, b.MoveTopic(topic, 2))
+		time.Sleep(time.Hour)
+		for _, x := range s {
+			want(t, "lookup", where(x, b, topic), "nowhere")
+			_, err := x.trySubscribe(topic, sub, "c", exclusive)
+			wantStatus(t, err, codes.Unavailable, "redo the Lookup")
+		}
+	}, danubetest.WithTraps(danubetest.TrapOrphan))
 }
