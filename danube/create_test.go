@@ -3,6 +3,7 @@ package danube_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -17,6 +18,7 @@ func TestOneBrokerCreates(t *testing.T) {
 	addrs := []string{"a:1", "b:1", "c:1"}
 	withBrokers(t, func(n *network) {
 		var asked []string // for a producer, before the topic has an owner
+		start := time.Now()
 		owned := false
 		for _, addr := range addrs {
 			b := n.brokers[addr]
@@ -31,6 +33,9 @@ func TestOneBrokerCreates(t *testing.T) {
 					return nil
 				}
 				asked = append(asked, addr)
+				if since := time.Since(start); len(asked) == 2 && since < 3*time.Second {
+					n.Errorf("asked again %v later, before the creation can have ended", since)
+				}
 				if len(asked) == 1 {
 					return status.Error(codes.Unavailable, "The topic metadata was created, need to redo the lookup to find the correct broker")
 				}

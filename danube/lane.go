@@ -45,7 +45,8 @@ type lane struct {
 
 	// The rest belongs to the lane's goroutine.
 	sess       *session
-	maker      target // the broker that was told to create the topic, while nobody has it
+	maker      target    // the broker that was told to create the topic, while nobody has it
+	told       time.Time // when
 	requests   uint64
 	watch      watchdog
 	schema     *SchemaID // the session's; nil for none

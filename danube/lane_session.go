@@ -3,6 +3,7 @@ package danube
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -48,6 +49,10 @@ func (l *lane) ensureSession() error {
 	return nil
 }
 
+// creationTime is how long a topic that was created may take to get an owner before
+// somebody is told again to create it.
+const creationTime = 3 * time.Second
+
 // createProducer is one attempt at a session.
 func (l *lane) createProducer() (*session, error) {
 	c := l.p.client
@@ -57,6 +62,9 @@ func (l *lane) createProducer() (*session, error) {
 		return nil, err
 	}
 	if unknown && l.maker.dial != "" {
+		if time.Since(l.told) < creationTime {
+			return nil, &Error{Op: "create producer", Topic: l.topic, Broker: string(l.maker.dial), Err: errUnknownTopic}
+		}
 		at = l.maker
 	}
 	conn, err := c.conn(at.dial)
@@ -77,11 +85,11 @@ func (l *lane) createProducer() (*session, error) {
 	l.maker = target{}
 	if err != nil {
 		if unknown && mustRedo(err) {
-			// The topic is being created. A broker that has not heard of it yet would
-			// create it once more, and then it may have two owners, for good: of the
-			// messages that one of them takes, consumers at the other get none (seen on
-			// 0.15.1 in one of fifty topics).
-			l.maker = at
+			// The topic is being created. A broker that has not heard of it yet, and for a
+			// moment that is even the one that was told, would create it once more, and
+			// then it may have two owners, for good: of the messages that one of them
+			// takes, consumers at the other get none (seen on 0.15.1 in one of fifty topics).
+			l.maker, l.told = at, time.Now()
 		}
 		return nil, failed("create producer", l.topic, at.dial, rpcCreateProducer, err)
 	}
