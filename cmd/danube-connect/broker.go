@@ -15,7 +15,7 @@ import (
 )
 
 // runBroker is the command broker: an embedded broker until ctx ends.
-func runBroker(ctx context.Context, args []string, stderr io.Writer) int {
+func runBroker(ctx context.Context, args []string, _, stderr io.Writer) int {
 	flags, err := brokerFlags(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

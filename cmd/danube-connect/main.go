@@ -1,6 +1,7 @@
 // Danube-connect is the command line of the SDK.
 //
-//	danube-connect broker    run an embedded broker for development
+//	danube-connect broker     run an embedded broker for development
+//	danube-connect compare    compare the embedded broker with a real one
 package main
 
 import (
@@ -24,12 +25,13 @@ const (
 type command struct {
 	name    string
 	summary string
-	run     func(ctx context.Context, args []string, stderr io.Writer) int
+	run     func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 }
 
 func commands() []command {
 	return []command{
 		{"broker", "run an embedded broker for development", runBroker},
+		{"compare", "compare the embedded broker with a real one", runCompare},
 	}
 }
 
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.run(ctx, args[1:], stderr)
+			return c.run(ctx, args[1:], stdout, stderr)
 		}
 	}
 	fmt.Fprintf(stderr, "danube-connect: there is no command %q\n\n", args[0])

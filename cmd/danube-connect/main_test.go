@@ -53,6 +53,13 @@ func TestUsage(t *testing.T) {
 		{"broker --brokers 0", exitError, false, "brokers: 0"},
 		{"broker --max-unacked 0", exitError, false, "want 1 to 10000"},
 		{"broker --addr nowhere", exitError, false, "missing port"},
+		{"compare -h", exitOK, false, "-reasons"},
+		{"compare --nonsense", exitUsage, false, "flag provided but not defined"},
+		{"compare more", exitUsage, false, `unexpected argument "more"`},
+		{"compare -run (", exitUsage, false, "-run: "},
+		{"compare -run no-such", exitUsage, false, "no such scenario"},
+		{"compare -parallel 0", exitUsage, false, "want 1 or more"},
+		{"compare -list -run ^takeover$", exitOK, true, "takeover                           one node"},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), strings.Fields(tc.args), &stdout, &stderr)

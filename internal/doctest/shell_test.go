@@ -27,6 +27,8 @@ var elsewhere = []struct{ command, file, test string }{
 	{"go run ./cmd/danube-connect broker -profile real -no-trap Tail -control 127.0.0.1:6651", "cmd/danube-connect/control_test.go", "TestControl"},
 	{"go run ./examples/simple_sink", "examples/simple_test.go", "TestSimpleSinkFirst"},
 	{"go run ./examples/simple_source", "examples/simple_test.go", "TestSimpleSourceFirst"},
+	// It needs the real broker's program.
+	{"DANUBE_BROKER_BIN=/opt/danube-broker go run ./cmd/danube-connect compare", "cmd/danube-connect/compare_test.go", "TestCompareTheSame"},
 	// It needs a Docker engine.
 	{"docker compose -f docker/docker-compose.yml up --build", "internal/doctest/docker_test.go", "TestCompose"},
 	{"docker compose -f docker/docker-compose.yml down", "internal/doctest/docker_test.go", "TestCompose"},

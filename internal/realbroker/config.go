@@ -25,9 +25,20 @@ type Options struct {
 	Cache int
 	// Flush is the time between two writes to disk. Default: the broker's, 5 s.
 	Flush time.Duration
+	// Limits are those of the namespace default. Default: none but 10 MiB of payload.
+	Limits Limits
+	// NoAutoCreate leaves it to the admin service to create topics.
+	NoAutoCreate bool
 	// Advertise, if set, says at which address clients reach the node that listens at
 	// addr, for example that of a proxy in front of it.
 	Advertise func(node int, addr string) (string, error)
+}
+
+// Limits are what a broker allows on one topic; 0 is no limit.
+type Limits struct {
+	Producers, Subscriptions, Consumers, ConsumersPerSubscription int
+	// MessageSize is in bytes of payload. Default: 10 MiB.
+	MessageSize int
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -49,6 +60,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Flush == 0 {
 		o.Flush = 5 * time.Second
 	}
+	if o.Limits.MessageSize == 0 {
+		o.Limits.MessageSize = 10 << 20
+	}
 	switch {
 	case o.Binary == "":
 		return o, fmt.Errorf("realbroker: no program: set %s to a broker's", Env)
@@ -60,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// configuration is a node's file. All limits but the size of a message are off; the
+// configuration is a node's file. No rate is limited; the
 // parts of load_manager are all there because a broker does not start without.
 var configuration = template.Must(template.New("").Parse(`cluster_name: test
 broker: {host: "127.0.0.1", ports: {client: {{.Client}}, admin: {{.Admin}}, raft: {{.Raft}}, prometheus: {{.Metrics}}}}
@@ -68,7 +82,8 @@ meta_store: {data_dir: ./raft{{with .Seeds}}, seed_nodes: [{{range $i, $s := .}}
 bootstrap_namespaces: [default]
 auth: {mode: none}
 dispatch: {max_unacked_messages: {{.Window}}}
-policies: {max_producers_per_topic: 0, max_subscriptions_per_topic: 0, max_consumers_per_topic: 0, max_consumers_per_subscription: 0, max_publish_rate: 0, max_subscription_dispatch_rate: 0, max_message_size: 10485760}
+auto_create_topics: {{.AutoCreate}}
+policies: {max_producers_per_topic: {{.Limits.Producers}}, max_subscriptions_per_topic: {{.Limits.Subscriptions}}, max_consumers_per_topic: {{.Limits.Consumers}}, max_consumers_per_subscription: {{.Limits.ConsumersPerSubscription}}, max_publish_rate: 0, max_subscription_dispatch_rate: 0, max_message_size: {{.Limits.MessageSize}}}
 {{if .Seeds}}load_manager: {assignment_strategy: fair, load_report_interval_seconds: 5, rebalancing: {enabled: false, aggressiveness: balanced, check_interval_seconds: 300, max_moves_per_hour: 10, cooldown_seconds: 60, min_brokers_for_rebalance: 2, min_topic_age_seconds: 300, blacklist_topics: []}}
 {{end}}storage:
   mode: {{if .Shared}}shared_fs{{else}}local{{end}}
@@ -83,6 +98,7 @@ func (n *Node) configuration(o Options, seeds []string, shared string) ([]byte, 
 	err := configuration.Execute(&b, map[string]any{
 		"Client": n.ports[0], "Admin": n.ports[1], "Raft": n.ports[2], "Metrics": n.ports[3],
 		"Seeds": seeds, "Shared": shared, "Window": o.Window, "Cache": o.Cache, "FlushMs": o.Flush.Milliseconds(),
+		"Limits": o.Limits, "AutoCreate": !o.NoAutoCreate,
 	})
 	return b.Bytes(), err
 }
