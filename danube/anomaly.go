@@ -1,5 +1,13 @@
 package danube
 
+import "time"
+
+// othersTime is how long after its first stream was open a consumer may still be sent
+// what one before it has left: the broker sends that first and at once. Without it a
+// producer whose clock is behind ours, or that gives its messages times of their own,
+// would keep gaps from being seen.
+const othersTime = 30 * time.Second
+
 // looked notes that a message is about to be handed out, in order, and tells of the
 // offsets before it that did not come. On the goroutine that reads.
 func (p *partition) looked(offset, publishedMs uint64) {
@@ -8,10 +16,16 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	}
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
-		// in any order: only what was published since can have come to nobody else.
-		p.gaps.skip(offset)
-		p.gaps.own = publishedMs >= p.firstReady
-		return
+		// in any order: only what was published since, or comes later, can have come to
+		// nobody else.
+		late := time.Since(p.firstReady) > othersTime
+		if !late {
+			p.gaps.skip(offset)
+		}
+		p.gaps.own = late || publishedMs >= uint64(p.firstReady.UnixMilli())
+		if !late {
+			return
+		}
 	}
 	if p.gaps.got(offset) {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})

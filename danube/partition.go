@@ -30,7 +30,7 @@ type partition struct {
 	name       string    // of the last session, where each needs its own
 	left       time.Time // when it ended
 	gaps       gaps      // of the goroutine that reads
-	firstReady uint64    // when the first stream was open, in Unix milliseconds
+	firstReady time.Time // when the first stream was open
 	behind     bool      // there were gaps at the last message
 	order      reorder
 
@@ -160,8 +160,8 @@ func (p *partition) session() (worked bool, err error) {
 	if p.c.cfg.Stamps != nil {
 		p.c.cfg.Stamps.ready(p.topic, time.Now())
 	}
-	if p.firstReady == 0 {
-		p.firstReady = uint64(time.Now().UnixMilli())
+	if p.firstReady.IsZero() {
+		p.firstReady = time.Now()
 	}
 	p.report(Ready, nil)
 	p.once.Do(func() { close(p.opened) })
