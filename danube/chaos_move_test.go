@@ -63,7 +63,10 @@ func (c *chaosRun) move(wire string) {
 		if r.subs[wire] == nil {
 			continue
 		}
-		r.mu.Lock()
+		if !r.mu.TryLock() { // it may wait for the operator, and he for us
+			c.event("%s is not moved: the consumer of %s is being replaced", wire, r.name)
+			return
+		}
 		defer r.mu.Unlock()
 		r.hold.begin(wire)
 		defer r.hold.end(wire)
