@@ -11,8 +11,8 @@ const othersTime = 30 * time.Second
 // looked notes that a message is about to be handed out, in order, and tells of the
 // offsets before it that did not come. On the goroutine that reads.
 func (p *partition) looked(offset, publishedMs uint64) {
-	if p.c.cfg.Type != Exclusive && p.c.cfg.Type != Failover {
-		return // others get some of the offsets
+	if !p.inOrder() {
+		return
 	}
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,

@@ -63,3 +63,66 @@ func TestFlushOverANewEpoch(t *testing.T) {
 		lost.Remove()
 	})
 }
+
+// A consumer that began high up does not know what was at the low offsets before it. When
+// the numbering starts again, it says so all the same.
+func TestNumberingStartsAgainBelowWhatIsKnown(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open()
+		first := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		for _, m := range series("old", 50) {
+			l.send(p, m)
+			l.ack(first, l.receive(first, m)...)
+		}
+		l.must(first.Close(l.soon()))
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		l.send(p, "high")
+		l.ack(con, l.receive(con, "high")...)
+		l.must(l.broker.DeleteTopic(topic))
+		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{}))
+		l.pass(10 * time.Second)
+		l.send(p, "a", "b")
+		l.ack(con, l.receive(con, "a", "b")...)
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		if len(seen.list) != 1 || seen.list[0].Kind != danube.NumberingRestarted || seen.list[0].From != 0 || seen.list[0].To != 50 {
+			t.Errorf("got %v, want a numbering that has started again at 0, from 50", seen.list)
+		}
+		l.broker.CheckNoUnacked(l, topic, "s")
+	})
+}
+
+// What comes again after a move was published before, so that it is no new epoch, even
+// where nobody remembers it.
+func TestOldMessagesThatComeLate(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open()
+		first := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		l.send(p, series("m", 20)...)
+		list := l.receive(first, series("m", 20)[:10]...)
+		l.ack(first, list[:5]...)
+		l.must(first.Close(l.soon()))
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		for _, m := range series("m", 20)[5:] {
+			l.ack(con, l.receive(con, m)...)
+		}
+		l.must(l.broker.MoveTopic(topic, 2))
+		l.pass(10 * time.Second)
+		l.send(p, "last")
+		for {
+			m, err := con.Receive(l.soon())
+			l.must(err)
+			l.must(con.Ack(m))
+			if string(m.Payload) == "last" {
+				break
+			}
+		}
+		if told := seen.took(); len(told) > 0 {
+			t.Errorf("told of %q", told)
+		}
+	}, danubetest.WithBrokers(2), danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapLatest))
+}

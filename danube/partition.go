@@ -223,6 +223,10 @@ func (p *partition) consumerName() string {
 	return p.name
 }
 
+// inOrder reports that the subscription gets all messages of its topic, in order; those of
+// other types get some.
+func (p *partition) inOrder() bool { return p.c.cfg.Type == Exclusive || p.c.cfg.Type == Failover }
+
 func (p *partition) failed(op string, at target, kind rpc, err error) *Error {
 	return failed(op, p.topic, at.dial, kind, err)
 }

@@ -15,8 +15,8 @@ var errNoID = errors.New("a message without an id came, which cannot be acknowle
 
 // read hands out what a stream brings until it ends.
 func (p *partition) read(stream messageStream) (worked bool, err error) {
-	if p.c.cfg.Type == Exclusive || p.c.cfg.Type == Failover {
-		p.order.begin() // other types have no order
+	if p.inOrder() {
+		p.order.begin()
 	}
 	var in danubepb.StreamMessage      // used again: what it refers to is new each time
 	late := time.NewTimer(reorderTime) // from the opening on
@@ -64,7 +64,12 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		p.ticked = now
 		p.tracker.tick()
 	}
-	how := p.tracker.received(offset, id)
+	var how arrival
+	if p.inOrder() {
+		how = p.tracker.receivedAt(offset, id, in.GetPublishTime())
+	} else {
+		how = p.tracker.received(offset, id)
+	}
 	direct := how == fresh && !p.order.active
 	p.handling = direct && handler != nil
 	p.work()         // a higher offset releases the ack that waited, a copy needs one again

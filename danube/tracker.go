@@ -69,6 +69,7 @@ type tracker struct {
 	numbered bool   // an offset other than 0 was seen
 	flat     bool   // several messages were at offset 0 and none elsewhere
 	closing  bool   // what is new is for the next consumer
+	summit   summit // where messages come in order
 }
 
 // begin notes that a new session starts. The broker sends again what it has no ack
