@@ -15,6 +15,7 @@ import (
 type operator struct {
 	run   *chaosRun
 	tried map[string]time.Time // by topic on the wire
+	nodes map[int]time.Time    // when each was restarted last: its other topics need time, too
 }
 
 const (
@@ -58,6 +59,13 @@ func (o *operator) restart(ctx context.Context, wire, why string) {
 			return strings.TrimPrefix(b.Address, "http://") == strings.TrimPrefix(n.URL, "http://")
 		})
 		if at >= 0 && slices.Contains(d.Brokers, brokers[at].ID) {
+			if time.Since(o.nodes[i]) < helped {
+				return
+			}
+			if o.nodes == nil {
+				o.nodes = map[int]time.Time{}
+			}
+			o.nodes[i] = time.Now()
 			o.run.event("the operator restarts node %d for %s: %s", i, wire, why)
 			o.run.count("restarted by the operator")
 			o.run.down(i, 0, true)
