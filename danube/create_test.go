@@ -43,7 +43,9 @@ func TestOneBrokerCreates(t *testing.T) {
 				return status.Error(codes.Unavailable, "The topic exists but is served by another broker, redo the Lookup request")
 			}
 		}
-		p := n.producer(n.open(func(c *danube.Config) { c.Seeds = addrs }), "/default/t")
+		// As long as it takes: the waits between four attempts are random.
+		p, err := n.open(func(c *danube.Config) { c.Seeds = addrs }).NewProducer(n.within(10*time.Minute), danube.ProducerConfig{Topic: "/default/t", Name: "p"})
+		n.must(err)
 		n.send(p, "x")
 		if len(asked) != 4 || len(slices.Compact(asked)) != 1 {
 			n.Errorf("asked for the producer: %v, want one broker each time", asked)
@@ -75,6 +77,7 @@ func TestCreatorIsGone(t *testing.T) {
 				return nil
 			}
 		}
-		n.producer(n.open(func(c *danube.Config) { c.Seeds = addrs }), "/default/t")
+		_, err := n.open(func(c *danube.Config) { c.Seeds = addrs }).NewProducer(n.within(10*time.Minute), danube.ProducerConfig{Topic: "/default/t", Name: "p"})
+		n.must(err)
 	}, addrs...)
 }
