@@ -53,10 +53,7 @@ func TestHalfOpenBufconn(t *testing.T) {
 }
 
 func TestHalfOpenTCP(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: it takes the keepalive's 15 s")
-	}
-	t.Parallel()
+	t.Parallel() // it takes the keepalive's 15 s
 	b := danubetest.Run(t)
 	halfOpen(t, b, dial(t, b))
 }

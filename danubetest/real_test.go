@@ -208,9 +208,6 @@ func TestScenariosOnTheRealBroker(t *testing.T) {
 	}
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			if testing.Short() && strings.Contains(sc.name, "slow") {
-				t.Skip("-short: not compared with a real broker")
-			}
 			got := realRun(t, sc.run)
 			if got == nil {
 				t.Skip("DANUBE_ADMIN_URL or DANUBE_METRICS_URL is not set: not compared with a real broker")
