@@ -39,6 +39,20 @@ func count(r *http.Request) (int, error) {
 	return n, nil
 }
 
+// awaiting waits, no longer than a request wants to, for as many as it says.
+func awaiting(r *http.Request, wait func(ctx context.Context, n int) error) error {
+	n, err := count(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return wait(ctx, n)
+}
+
 // need returns parameters of a request that must be there.
 func need(r *http.Request, names ...string) ([]string, error) {
 	var values []string
@@ -59,16 +73,9 @@ func (c *control) waitAcked(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := count(r)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel, err := deadline(r)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	return nil, c.b.WaitAcked(ctx, names[0], names[1], n)
+	return nil, awaiting(r, func(ctx context.Context, n int) error {
+		return c.b.WaitAcked(ctx, names[0], names[1], n)
+	})
 }
 
 func (c *control) createTopic(r *http.Request) (any, error) {

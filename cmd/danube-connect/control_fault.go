@@ -162,16 +162,7 @@ func (c *control) waitFault(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := count(r)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel, err := deadline(r)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	if err := h.Wait(ctx, n); err != nil {
+	if err := awaiting(r, h.Wait); err != nil {
 		return nil, err
 	}
 	return map[string]int{"hits": h.Hits()}, nil

@@ -65,37 +65,8 @@ var moving = []Scenario{
 	{"move-repairs-a-gap", Cluster, func(l *Lab) { moveAGap(l, true) }}, // 17.2
 	{"move-of-a-gap-without-a-cursor", Cluster, func(l *Lab) { moveAGap(l, false) }},
 
-	{"away-after-a-move", Cluster, func(l *Lab) { // a dispatcher that started from its cursor
-		topic := l.Topic("a")
-		p := l.Producer(topic, "p")
-		c := l.Consumer(topic, "s", "c")
-		p.Send("first")
-		c.Work(1)
-		l.move(topic)
-		p.Send("second")
-		l.Log("%s", payloads(c.WorkRest(5*time.Second)))
-		c.Leave()
-		p.Post(1000, "m")
-		c = l.Consumer(topic, "s", "c")
-		list := c.WorkRest(5 * time.Second)
-		l.Log("of 1000: %d, %s", len(list), offsets(list))
-	}},
-
-	{"far-away-after-a-move", Cluster, func(l *Lab) {
-		topic := l.Topic("a")
-		p := l.Producer(topic, "p")
-		c := l.Consumer(topic, "s", "c")
-		p.Send("first")
-		c.Work(1)
-		l.move(topic)
-		p.Send("second")
-		l.Log("%s", payloads(c.WorkRest(5*time.Second)))
-		c.Leave()
-		p.Post(5000, "m")
-		c = l.Consumer(topic, "s", "c")
-		list := c.WorkRest(5 * time.Second)
-		l.Log("of 5000: %d, %s", len(list), offsets(list))
-	}},
+	{"away-after-a-move", Cluster, func(l *Lab) { awayAfterAMove(l, 1000) }}, // a dispatcher that started from its cursor
+	{"far-away-after-a-move", Cluster, func(l *Lab) { awayAfterAMove(l, 5000) }},
 
 	{"slow-after-a-move", Cluster, func(l *Lab) { // 17.2
 		topic := l.Topic("a")
@@ -242,6 +213,24 @@ var moving = []Scenario{
 			l.Log("another: %s, to the owner %t", how, url == l.on.Seeds()[owner])
 		}
 	}},
+}
+
+// awayAfterAMove publishes n messages while nobody consumes a subscription that was moved,
+// whose dispatcher has started from its cursor.
+func awayAfterAMove(l *Lab, n int) {
+	topic := l.Topic("a")
+	p := l.Producer(topic, "p")
+	c := l.Consumer(topic, "s", "c")
+	p.Send("first")
+	c.Work(1)
+	l.move(topic)
+	p.Send("second")
+	l.Log("%s", payloads(c.WorkRest(5*time.Second)))
+	c.Leave()
+	p.Post(n, "m")
+	c = l.Consumer(topic, "s", "c")
+	list := c.WorkRest(5 * time.Second)
+	l.Log("of %d: %d, %s", n, len(list), offsets(list))
 }
 
 // moveAGap moves a topic whose subscription has skipped messages. Its dispatcher is

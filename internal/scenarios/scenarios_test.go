@@ -94,9 +94,6 @@ func TestReal(t *testing.T) {
 	if _, ok := realbroker.Binary(); !ok {
 		t.Skipf("%s is not set: not compared with a real broker", realbroker.Env)
 	}
-	if testing.Short() {
-		t.Skip("-short: not compared with a real broker, which takes minutes")
-	}
 	recorded, err := scenarios.ReadGolden(golden)
 	if err != nil {
 		t.Fatal(err)
