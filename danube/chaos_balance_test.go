@@ -96,6 +96,13 @@ func (l *ledger) closeLine(b *balance, line *ledgerLine) {
 // stopped reports that the client says that nothing comes at present.
 func (s *ledgerSub) stopped() bool { return s.ready.IsZero() || !s.stalled.IsZero() }
 
+// said reports that the client says so of all of these.
+func (l *ledger) said(subs []*ledgerSub) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(subs, func(s *ledgerSub) bool { return !s.stopped() })
+}
+
 func (b *balance) count(m sentMessage) {
 	switch m.outcome {
 	case acked:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -16,6 +17,7 @@ type operator struct {
 	run   *chaosRun
 	tried map[string]time.Time // by topic on the wire
 	nodes map[int]time.Time    // when each was restarted last: its other topics need time, too
+	gone  atomic.Bool
 }
 
 const (
@@ -26,8 +28,14 @@ const (
 	helped = time.Minute
 )
 
+// retire ends the operator's work.
+func (o *operator) retire() { o.gone.Store(true) }
+
 // look looks at all topics and does something for those that need it.
 func (o *operator) look(ctx context.Context) {
+	if o.gone.Load() {
+		return
+	}
 	now := time.Now()
 	troubled := o.run.ledger.troubled(now)
 	for wire := range o.tried {

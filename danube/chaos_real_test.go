@@ -115,17 +115,20 @@ func (c *chaosRun) look(ctx context.Context) {
 // silent is how long a subscription may wait for something without a word of anybody.
 const silent = 150 * time.Second
 
-// settle publishes to every topic once more and waits until it has come.
+// settle publishes to every topic once more, again and again, and waits until it has
+// come. What has not after a while, the client must say of: then nobody meddles any more
+// until it does, or has had time for that.
 func (c *chaosRun) settle() {
 	ctx, cancel := context.WithTimeout(c.always, 6*time.Minute)
 	defer cancel()
+	var alone <-chan time.Time
 	for {
 		for _, s := range c.senders {
 			if s.under.Load() < 32 { // no more than there is room for
-				s.round(ctx)
+				s.round(c.always)
 			}
 		}
-		c.wait(ctx, 10*time.Second)
+		c.wait(c.always, 10*time.Second)
 		late := c.ledger.behind()
 		under := int64(0)
 		for _, s := range c.senders {
@@ -139,9 +142,22 @@ func (c *chaosRun) settle() {
 			names = append(names, s.name+" of "+s.wire)
 		}
 		c.event("%d messages are not published yet, and something has not come to: %s", under, strings.Join(names, ", "))
-		if ctx.Err() != nil {
+		switch {
+		case alone != nil && (c.ledger.said(late) || over(alone)):
 			return // what is not reported shows in the account
+		case alone == nil && ctx.Err() != nil:
+			c.operator.retire()
+			alone = time.After(silent)
 		}
+	}
+}
+
+func over(c <-chan time.Time) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -57,8 +57,10 @@ const (
 	// session that is lost is not a stall: OnSession tells of that.
 	Stalled
 	// Resumed: a stall that was reported is over. Messages come again, before the first of
-	// which this is told; or, with a Lag of 0, the broker does not say any more that it
-	// has some, as after its restart, and then what it had is lost or yet to come.
+	// which this is told; or, with a Lag of 0, the broker that had some says that it has
+	// none any more. What a broker says after its restart, or one that the topic has moved
+	// to, does not end a stall: on 0.15.1 it is 0 as well where the log has lost what it
+	// had, and nothing will come until as much is published again. Only a message does.
 	Resumed
 )
 

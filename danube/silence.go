@@ -15,6 +15,10 @@ type silence struct {
 	since    time.Time // when there was first something to deliver; zero: nothing yet
 	lag      uint64    // what the broker said last
 	stalled  bool
+	// sure is whether a lag of 0 would tell that a stall is over. After a restart or a
+	// move it is also what a broker says whose log is shorter than the subscription's
+	// position and that therefore delivers nothing.
+	sure bool
 }
 
 // partitionView is what the partition knows of itself at one look.
@@ -28,8 +32,9 @@ type partitionView struct {
 }
 
 // look is one look. lag is what the broker has and does not deliver; a stall begins
-// with begins and is over with ends, but that what comes ends it as well is for the
-// caller to see. Without a broker's word m is nil.
+// with begins and is over with ends: the broker that has the lag says that it is gone.
+// That what comes ends it as well is for the caller to see. Without a broker's word m
+// is nil.
 func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptionMetrics) (lag uint64, begins, ends bool) {
 	quiet := v.arrivals == s.arrivals && !v.busy
 	s.arrivals = v.arrivals
@@ -43,6 +48,12 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 		return 0, false, false
 	}
 	restarted := m.taken < s.taken || m.stored < s.stored
+	switch {
+	case restarted || at != s.at:
+		s.sure = false
+	case !v.alone && m.out > s.out:
+		s.sure = true // it delivers
+	}
 	if !quiet || restarted || at != s.at || !v.alone && m.out != s.out {
 		again := quiet && restarted && at == s.at
 		s.at, s.out, s.taken, s.stored, s.since = at, m.out, m.taken, m.stored, time.Time{}
@@ -64,11 +75,13 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	switch {
 	case lag == 0:
 		s.since = time.Time{}
-		ends, s.stalled = s.stalled, false
+		if ends = s.stalled && s.sure; ends {
+			s.stalled = false
+		}
 	case s.since.IsZero():
 		s.since = now
 	case !s.stalled && now.Sub(s.since) >= v.patience:
-		s.stalled, begins = true, true
+		s.stalled, s.sure, begins = true, true, true
 	}
 	return lag, begins, ends
 }

@@ -179,6 +179,26 @@ func TestStall(t *testing.T) {
 	})
 }
 
+// A broker that has restarted has no lag where its log is shorter than the position of
+// the subscription, and delivers nothing: the stall lasts until something comes.
+func TestStallOutlastsARestart(t *testing.T) {
+	withStalling(t, func(s *stalling) {
+		con := s.consume(s.watched())
+		s.pages.set(pageA, page(s.topic, 3, 3, 0))
+		s.pass(time.Minute)
+		s.expect("has 3 messages and delivers none")
+		s.pages.set(pageA, page(s.topic, 0, 0, 0))
+		s.pass(5 * time.Minute)
+		s.expect()
+		s.pages.set(pageA, page(s.topic, 0, 1, 1))
+		s.feed <- "a"
+		s.ack(con, s.receive(con, "a")...)
+		s.expect("silence is over")
+		s.pass(5 * time.Minute)
+		s.expect()
+	})
+}
+
 // What the application holds back is its own doing.
 func TestNoStallWhileTheApplicationWorks(t *testing.T) {
 	withStalling(t, func(s *stalling) {
