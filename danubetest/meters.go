@@ -11,7 +11,7 @@ type meters struct {
 }
 
 type topicMeter struct {
-	messages, bytes                     uint64
+	messages, bytes, sent               uint64
 	checked                             [3]uint64 // by SchemaPolicy
 	producers, consumers, subscriptions int
 	produced                            bool // has had a producer
@@ -32,6 +32,7 @@ type subMeter struct {
 type (
 	topicCounts struct {
 		messages, bytes uint64
+		sent            uint64 // by producers, and taken
 		checked         [3]uint64
 	}
 	subCounts struct {
@@ -61,6 +62,7 @@ func (c *core) meter(t *topic) {
 	m := n.meterOf(t.name)
 	m.messages += t.counts.messages - t.metered.messages
 	m.bytes += t.counts.bytes - t.metered.bytes
+	m.sent += t.counts.sent - t.metered.sent
 	addUp(&m.checked, t.counts.checked, t.metered.checked)
 	t.metered = t.counts
 	m.producers, m.consumers, m.subscriptions = len(t.producers), 0, 0

@@ -58,11 +58,11 @@ func (p *metricsPrinter) gauge(name, help string, value int) { p.begin(name, hel
 
 func (p *metricsPrinter) topics(m *meters) {
 	names := slices.Sorted(maps.Keys(m.topics))
-	counter := func(name, help string, of func(*topicMeter) uint64) {
+	counter := func(name, help string, of func(*topicMeter) uint64, labels ...string) {
 		p.begin(name, help, "counter", 0)
 		for _, t := range names {
 			if n := of(m.topics[t]); n > 0 {
-				p.series(name, n, "topic", t)
+				p.series(name, n, append([]string{"topic", t}, labels...)...)
 			}
 		}
 	}
@@ -76,6 +76,7 @@ func (p *metricsPrinter) topics(m *meters) {
 	}
 	counter("danube_topic_messages_in_total", "Messages published to the topic", func(t *topicMeter) uint64 { return t.messages })
 	counter("danube_topic_bytes_in_total", "Bytes of payload published to the topic", func(t *topicMeter) uint64 { return t.bytes })
+	counter("danube_producer_send_total", "Messages of producers that were taken", func(t *topicMeter) uint64 { return t.sent }, "result", "ok", "error_code", "OK")
 	gauge("danube_topic_active_producers", "Producers of the topic", func(t *topicMeter) (int, bool) { return t.producers, t.produced })
 	gauge("danube_topic_active_consumers", "Consumers of the topic", func(t *topicMeter) (int, bool) { return t.consumers, len(t.subs) > 0 })
 	gauge("danube_topic_active_subscriptions", "Subscriptions of the topic", func(t *topicMeter) (int, bool) { return t.subscriptions, len(t.subs) > 0 })

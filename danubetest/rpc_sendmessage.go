@@ -65,6 +65,7 @@ func (c *core) publish(in *Call, m *pb.StreamMessage) error {
 	}
 	p.sent++
 	p.seen = c.now
+	t.counts.sent++
 	if c.trap(TrapConcurrent) && t.dispatch == Reliable {
 		c.reserve(t, m, in)
 		return nil

@@ -137,7 +137,7 @@ var metricScenarios = []scenario{
 			}
 			l.measure(poison.String(), p.topic)
 		}
-		l.measure("the dead letters", dead, "topic_messages_in_total", "topic_bytes_in_total")
+		l.measure("the dead letters", dead, "topic_messages_in_total", "topic_bytes_in_total", "producer_send_total")
 	}, want: []string{
 		`Block: consumer_bytes_out_total{s} 2 | consumer_messages_out_total{s} 2 | schema_validation_total{policy="Warn"} 2 | subscription_ack_timeout_total{s} 1 | subscription_lag_messages{s} 0 | subscription_nack_total{s} 1 | subscription_pending_redelivery{s} 0 | subscription_redelivery_total{s} 1 | subscription_retry_exhausted_total{s,poison_policy="block"} 1 | subscription_terminal_blocked{s} 1 | topic_active_producers{} 1 | topic_active_subscriptions{} 1 | topic_bytes_in_total{} 2 | topic_messages_in_total{} 2`,
 		`Drop: consumer_bytes_out_total{s} 3 | consumer_messages_out_total{s} 3 | schema_validation_total{policy="Warn"} 2 | subscription_ack_timeout_total{s} 1 | subscription_lag_messages{s} 0 | subscription_nack_total{s} 1 | subscription_pending_redelivery{s} 0 | subscription_redelivery_total{s} 1 | subscription_retry_exhausted_total{s,poison_policy="drop"} 1 | subscription_terminal_blocked{s} 0 | topic_active_producers{} 1 | topic_active_subscriptions{} 1 | topic_bytes_in_total{} 2 | topic_messages_in_total{} 2`,
@@ -168,6 +168,7 @@ var metricScenarios = []scenario{
 		l.open(loose, "s", "c", exclusive)
 		p.send("0", "1")
 		l.measure("NonReliable", loose)
+		l.measure("sent", loose, "producer_send_total")
 	}, want: []string{
 		`Shared: subscription_lag_messages{s} 0 | subscription_pending_redelivery{s} 0 | subscription_terminal_blocked{s} 0`,
 		`the first acked: subscription_lag_messages{s} 29 | subscription_pending_redelivery{s} 0 | subscription_terminal_blocked{s} 0`,
@@ -176,5 +177,6 @@ var metricScenarios = []scenario{
 		`KeyShared: subscription_lag_messages{s} 0`,
 		`the first acked: subscription_lag_messages{s} 29`,
 		`NonReliable: consumer_bytes_out_total{s} 2 | consumer_messages_out_total{s} 2 | schema_validation_total{policy="Warn"} 3 | topic_active_producers{} 1 | topic_active_subscriptions{} 1 | topic_bytes_in_total{} 8 | topic_messages_in_total{} 3`,
+		`sent: producer_send_total{result="ok",error_code="OK"} 3`,
 	}},
 }
