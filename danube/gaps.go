@@ -116,8 +116,10 @@ type hole struct {
 	reported bool
 }
 
-// maxHoles bounds the memory of holes; the oldest are forgotten first.
-const maxHoles = 1024
+// maxHoles bounds the memory of holes to 1.5 MiB; the oldest are forgotten first, some at
+// a time. A slow consumer leaves one in every few messages, and what is missing may come
+// as long as the topic is there: when its broker restarts, it reads the log again.
+const maxHoles = 1 << 16
 
 // got notes an offset, and returns a hole that was reported and that it has filled,
 // wholly or in part.
@@ -129,15 +131,20 @@ func (g *gaps) got(offset uint64) (filled bool) {
 		g.next++
 	case offset > g.next:
 		g.holes = append(g.holes, hole{from: g.next, to: offset - 1})
-		if n := len(g.holes) - maxHoles; n > 0 {
-			g.floor = g.holes[n-1].to + 1
-			g.holes = slices.Delete(g.holes, 0, n)
+		if len(g.holes) > maxHoles {
+			g.forget(maxHoles / 8)
 		}
 		g.next = offset + 1
 	default:
 		return g.fill(offset)
 	}
 	return false
+}
+
+// forget drops the oldest holes.
+func (g *gaps) forget(n int) {
+	g.floor = g.holes[n-1].to + 1
+	g.holes = slices.Delete(g.holes, 0, n)
 }
 
 // skip notes an offset below which nobody knows what came.
@@ -184,14 +191,12 @@ func (g *gaps) behind() uint64 {
 	return g.next - g.holes[0].from
 }
 
-// report returns the holes that were not reported yet.
+// report returns the holes that were not reported yet: the newest.
 func (g *gaps) report() []hole {
-	var out []hole
-	for i := range g.holes {
-		if !g.holes[i].reported {
-			g.holes[i].reported = true
-			out = append(out, g.holes[i])
-		}
+	i := len(g.holes)
+	for i > 0 && !g.holes[i-1].reported {
+		i--
+		g.holes[i].reported = true
 	}
-	return out
+	return slices.Clone(g.holes[i:])
 }

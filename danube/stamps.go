@@ -25,6 +25,7 @@ import (
 // It is safe for concurrent use.
 type StampTracker struct {
 	mu    sync.Mutex
+	holes int              // of all lines together
 	since map[string]int64 // by topic on the wire: producers opened later are known from their first number on, in Unix seconds
 	lines map[stampLine]*stampNumbers
 	tick  uint64
@@ -64,7 +65,9 @@ func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []An
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.lines[line]
-	if n == nil {
+	if n != nil {
+		t.holes -= len(n.holes)
+	} else {
 		n = &stampNumbers{}
 		if since, known := t.since[topic]; known && opened > since {
 			n.known, n.next = true, min(number, 1)
@@ -87,6 +90,11 @@ func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []An
 	for _, h := range n.report() {
 		tell(StampGap, h.from, h.to)
 	}
+	if t.holes += len(n.holes); t.holes > maxHoles && len(n.holes) > 1 {
+		k := len(n.holes) / 2
+		n.forget(k) // the line that grows is the one that must not
+		t.holes -= k
+	}
 	return found
 }
 
@@ -103,6 +111,7 @@ func (t *StampTracker) makeRoom(now time.Time) {
 			oldest, least = line, n.used
 		}
 	}
+	t.holes -= len(t.lines[oldest].holes)
 	delete(t.lines, oldest)
 	t.since[oldest.topic] = now.Unix()
 }

@@ -61,8 +61,16 @@ func TestStampsAreBounded(t *testing.T) {
 	if got := told(&tracker, "p0/1500-a/7", "p0/1500-a/3"); got != nil {
 		t.Errorf("of a producer that was forgotten: %v", got)
 	}
-	for n := range 3 * maxHoles {
+	for n := range 2 * maxHoles {
 		told(&tracker, fmt.Sprintf("kept/900-a/%d", 2*n+3))
+		told(&tracker, fmt.Sprintf("other/900-a/%d", 2*n+3))
+	}
+	holes := 0
+	for _, line := range tracker.lines {
+		holes += len(line.holes)
+	}
+	if holes > maxHoles || holes < maxHoles/4 || holes != tracker.holes {
+		t.Errorf("%d holes are kept, want %d at most; %d are counted", holes, maxHoles, tracker.holes)
 	}
 	if got := told(&tracker, "kept/900-a/4"); got != nil {
 		t.Errorf("of a number that was forgotten: %v", got)
