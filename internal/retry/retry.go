@@ -13,7 +13,8 @@ import (
 // that retries has its own, so that loops that failed together do not come back
 // together.
 type Backoff struct {
-	b *backoff.ExponentialBackOff
+	b      *backoff.ExponentialBackOff
+	waited bool // since the start of the sequence
 }
 
 // New returns a sequence that starts at initial and doubles, each wait spread by half
@@ -21,7 +22,7 @@ type Backoff struct {
 // caller does.
 func New(initial, limit time.Duration) *Backoff {
 	limit = limit * 2 / 3 // half of it to the upper side is the limit
-	return &Backoff{backoff.NewExponentialBackOff(
+	return &Backoff{b: backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(min(initial, limit)),
 		backoff.WithMaxInterval(limit),
 		backoff.WithMultiplier(2),
@@ -31,10 +32,19 @@ func New(initial, limit time.Duration) *Backoff {
 }
 
 // Next returns the next wait.
-func (b *Backoff) Next() time.Duration { return b.b.NextBackOff() }
+func (b *Backoff) Next() time.Duration {
+	b.waited = true
+	return b.b.NextBackOff()
+}
 
-// Reset starts the sequence again, after a success.
-func (b *Backoff) Reset() { b.b.Reset() }
+// Reset starts the sequence again, after a success. After most successes there is
+// nothing to do, and the library would ask the clock.
+func (b *Backoff) Reset() {
+	if b.waited {
+		b.waited = false
+		b.b.Reset()
+	}
+}
 
 // Wait sleeps for the next wait of the sequence; false means that ctx ended first.
 func (b *Backoff) Wait(ctx context.Context) bool { return Sleep(ctx, b.Next()) }
