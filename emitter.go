@@ -44,7 +44,7 @@ func (e *Emitter) Emit(ctx context.Context, r *SourceRecord) (Receipt, error) {
 }
 
 // EmitAsync accepts a record for publishing and returns; it waits only for room,
-// which is back-pressure: 256 records or 16 MiB of a partition that the broker has
+// which is back-pressure: 64 records or 16 MiB of a partition that the broker has
 // not answered for. After nil, done is called exactly once with what Emit would
 // return; it must not block. After an error, done is not called and the record is
 // not published. done may be nil.

@@ -58,10 +58,10 @@ func TestEmitTellsTheTruth(t *testing.T) {
 	})
 }
 
-// EmitAsync waits for room: 256 records or 16 MiB of a partition.
+// EmitAsync waits for room: 64 records or 16 MiB of a partition.
 func TestEmitAsyncIsBounded(t *testing.T) {
 	for name, tc := range map[string]struct{ size, room int }{
-		"records": {1, 256},
+		"records": {1, 64},
 		"bytes":   {1 << 20, 16},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ type inbox struct {
 var errInboxClosed = errors.New("inbox closed")
 
 func newInbox(maxItems, maxBytes int) *inbox {
-	return &inbox{bounded: newBounded[*Message](maxItems, maxBytes)}
+	return &inbox{bounded: newBounded[*Message](maxItems, maxBytes, 8)}
 }
 
 // put waits for room until ctx ends; after close it drops the message, which the

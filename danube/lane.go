@@ -61,7 +61,7 @@ type lane struct {
 func newLane(p *Producer, partition int32) *lane {
 	l := &lane{
 		p: p, topic: p.cfg.Topic, partition: partition, name: p.cfg.Name,
-		queue:  newBounded[pending](p.cfg.MaxPending, p.cfg.MaxPendingBytes),
+		queue:  newBounded[pending](p.cfg.MaxPending, p.cfg.MaxPendingBytes, 2),
 		wait:   p.client.backoff(),
 		opened: make(chan struct{}),
 		ended:  make(chan struct{}),

@@ -31,7 +31,7 @@ type ProducerConfig struct {
 	// MaxPending is how many messages one partition holds that are not answered for
 	// yet; Send and SendAsync wait for room. One message is on its way at a time, so more
 	// of them waiting make nothing faster, and the garbage collector has to look at them.
-	// Default: 256.
+	// Default: 64.
 	MaxPending int
 	// MaxPendingBytes bounds the same by payload. One message always fits.
 	// Default: 16 MiB.
@@ -67,7 +67,7 @@ func (c ProducerConfig) withDefaults() (ProducerConfig, error) {
 	}
 	setDefault(&c.PartitionRefresh, time.Minute)
 	if c.MaxPending == 0 {
-		c.MaxPending = 256
+		c.MaxPending = 64
 	}
 	if c.MaxPendingBytes == 0 {
 		c.MaxPendingBytes = 16 << 20

@@ -11,6 +11,7 @@ import (
 // by small ones.
 type bounded[T any] struct {
 	maxItems, maxBytes int
+	share              int // this part of a full queue must be free before it takes more: 8 for an eighth
 
 	mu      sync.Mutex
 	items   []sized[T] // a ring: n items from head on
@@ -36,8 +37,8 @@ type waiter[T any] struct {
 	done chan struct{} // closed when the value is in, or never will be
 }
 
-func newBounded[T any](maxItems, maxBytes int) *bounded[T] {
-	return &bounded[T]{maxItems: maxItems, maxBytes: maxBytes, ready: make(chan struct{}, 1)}
+func newBounded[T any](maxItems, maxBytes, share int) *bounded[T] {
+	return &bounded[T]{maxItems: maxItems, maxBytes: maxBytes, share: share, ready: make(chan struct{}, 1)}
 }
 
 func token(c chan struct{}) {
@@ -82,7 +83,7 @@ func (q *bounded[T]) push(ctx context.Context, v T, bytes int) (bool, error) {
 	default:
 	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(o *waiter[T]) bool { return o == w })
-	q.admit() // it may have been in the way of smaller ones
+	q.letIn() // it may have been in the way of smaller ones
 	return false, context.Cause(ctx)
 }
 
@@ -104,17 +105,21 @@ func (q *bounded[T]) add(it sized[T]) {
 }
 
 // roomy reports whether so much has left a full queue that it is worth waking those
-// who wait: an eighth. One by one, each value taken would cost a switch to another
-// goroutine, and often the wake-up of a processor, for one that comes in.
+// who wait. One by one, each value taken would cost a switch to another goroutine, and
+// often the wake-up of a processor, for one that comes in.
 func (q *bounded[T]) roomy() bool {
-	return q.n == 0 || q.n <= q.maxItems-q.maxItems/8 && q.bytes <= q.maxBytes-q.maxBytes/8
+	return q.n == 0 || q.n <= q.maxItems-q.maxItems/q.share && q.bytes <= q.maxBytes-q.maxBytes/q.share
 }
 
-// admit lets in who has waited longest, as many as fit, once there is room.
+// admit lets in who waits once there is room enough.
 func (q *bounded[T]) admit() {
-	if !q.roomy() {
-		return
+	if q.roomy() {
+		q.letIn()
 	}
+}
+
+// letIn lets in who has waited longest, as many as fit.
+func (q *bounded[T]) letIn() {
 	for len(q.waiting) > 0 && q.fits(q.waiting[0].it.bytes) {
 		w := q.waiting[0]
 		q.waiting[0] = nil

@@ -18,7 +18,7 @@ func mustPush(t *testing.T, q *bounded[int], bytes int) {
 }
 
 func TestQueueIsFirstInFirstOut(t *testing.T) {
-	q := newBounded[int](100, 1<<20)
+	q := newBounded[int](100, 1<<20, 8)
 	var in, got int
 	for round := range 50 { // so that the ring wraps and grows at every place
 		for range round {
@@ -70,7 +70,7 @@ func TestQueueBounds(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newBounded[int](tt.items, tt.bytes)
+				q := newBounded[int](tt.items, tt.bytes, 8)
 				for _, n := range tt.in {
 					mustPush(t, q, n)
 				}
@@ -94,7 +94,7 @@ func TestQueueRefusesAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("why")
 	cancel(why)
-	q := newBounded[int](2, 100)
+	q := newBounded[int](2, 100, 8)
 	if ok, err := q.push(ctx, 1, 1); ok || !errors.Is(err, why) {
 		t.Errorf("got %v, %v; want the cause", ok, err)
 	}
@@ -107,7 +107,7 @@ func TestQueueRefusesAnEndedContext(t *testing.T) {
 // lets in as many as fit, once an eighth of the bytes is free.
 func TestQueueAdmitsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](100, 100)
+		q := newBounded[int](100, 100, 8)
 		mustPush(t, q, 60)
 		mustPush(t, q, 40)
 		var in atomic.Int32
@@ -138,7 +138,7 @@ func TestQueueAdmitsInOrder(t *testing.T) {
 // eighth is free, and then goes on without waiting.
 func TestQueueWakesForManyPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](80, 1<<20)
+		q := newBounded[int](80, 1<<20, 8)
 		for range 80 {
 			mustPush(t, q, 1)
 		}
@@ -164,10 +164,54 @@ func TestQueueWakesForManyPlaces(t *testing.T) {
 	})
 }
 
+// A producer's queue lets in when half of it is free; who gave up leaves its room at once.
+func TestQueueOfAProducer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newBounded[int](4, 100, 2)
+		for range 4 {
+			mustPush(t, q, 10)
+		}
+		var in atomic.Int32
+		for range 2 {
+			go func() {
+				if ok, _ := q.push(t.Context(), 1, 1); ok {
+					in.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		for i, want := range []int32{0, 2} {
+			q.pop()
+			synctest.Wait()
+			if n := in.Load(); n != want {
+				t.Errorf("after %d left, %d are in, want %d", i+1, n, want)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		q := newBounded[int](4, 100, 2)
+		mustPush(t, q, 60)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = q.push(ctx, 99, 99) }()
+		synctest.Wait()
+		var in atomic.Bool
+		go func() {
+			ok, _ := q.push(t.Context(), 5, 5)
+			in.Store(ok)
+		}()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if !in.Load() {
+			t.Error("the one behind it still waits, and there is room")
+		}
+	})
+}
+
 // Who gives up waiting is out, and does not stand in the way of the next.
 func TestQueueWaiterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](100, 100)
+		q := newBounded[int](100, 100, 8)
 		mustPush(t, q, 60)
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone, in bool
@@ -193,7 +237,7 @@ func TestQueueWaiterGivesUp(t *testing.T) {
 
 func TestQueueClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](1, 100)
+		q := newBounded[int](1, 100, 8)
 		mustPush(t, q, 1)
 		var refused atomic.Int32
 		for range 5 {
@@ -227,11 +271,11 @@ func TestQueueClose(t *testing.T) {
 
 // A lane that has nothing left need not wait for anything.
 func TestQueueIdle(t *testing.T) {
-	q := newBounded[int](1, 100)
+	q := newBounded[int](1, 100, 8)
 	if !q.close() {
 		t.Error("a new queue is not idle")
 	}
-	q = newBounded[int](1, 100)
+	q = newBounded[int](1, 100, 8)
 	mustPush(t, q, 1)
 	q.pop()
 	if q.close() {
@@ -246,7 +290,7 @@ func TestQueueIdle(t *testing.T) {
 // Pushes and pops from many goroutines: everything comes out once, and the bounds
 // hold at every moment.
 func TestQueueUnderLoad(t *testing.T) {
-	q := newBounded[int](5, 200)
+	q := newBounded[int](5, 200, 8)
 	const senders, each = 8, 500
 	var wg sync.WaitGroup
 	for s := range senders {
