@@ -34,13 +34,18 @@ func newMeter(warm, n int) *meter {
 }
 
 // add counts one record. It may be called concurrently.
-func (m *meter) add() {
-	switch n := m.count.Add(1); n {
-	case m.warm:
+func (m *meter) add() { m.addAll(1) }
+
+// addAll counts several.
+func (m *meter) addAll(k int) {
+	n := m.count.Add(int64(k))
+	before := n - int64(k)
+	if before < m.warm && m.warm <= n {
 		m.mu.Lock()
 		m.start = look(n, true)
 		m.mu.Unlock()
-	case m.end:
+	}
+	if before < m.end && m.end <= n {
 		m.mu.Lock()
 		m.finish = look(n, false)
 		m.mu.Unlock()

@@ -26,6 +26,17 @@ func TestMeter(t *testing.T) {
 	}
 }
 
+func TestMeterCountsSeveralAtOnce(t *testing.T) {
+	m := newMeter(10, 90)
+	for range 15 {
+		m.addAll(7)
+	}
+	<-m.done
+	if m.start.count != 14 || m.finish.count != 105 {
+		t.Errorf("measured from %d to %d, want 14 to 105", m.start.count, m.finish.count)
+	}
+}
+
 func TestMeterIsNotOverEarly(t *testing.T) {
 	m := newMeter(1, 2)
 	for range 2 {
