@@ -237,8 +237,9 @@ func (p *partition) failed(op string, at target, kind rpc, err error) *Error {
 // to say is asked again: to subscribe on a guess would take the subscription back.
 func (p *partition) streamEnded(sess *session) error {
 	alive := 0
+	ctx := sess.at.context(p.c.ctx) // the session's own has ended; a proxy must know whom we mean
 	for range 6 {
-		open, err := sess.alive(p.c.ctx)
+		open, err := sess.alive(ctx)
 		switch {
 		case p.c.ctx.Err() != nil:
 			return context.Cause(p.c.ctx)

@@ -40,6 +40,24 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
+// Behind a proxy the question whether it is one goes to the broker that ended the stream.
+func TestTakeoverBehindAProxy(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic := l.topic()
+		first := l.consumer(l.open(), topic)
+		second := l.consumer(l.open(), topic)
+		_, err := first.Receive(l.soon())
+		l.want(err, danube.ErrTakenOver, topic)
+		l.pass(20 * time.Second)
+		if err := second.Err(); err != nil {
+			l.Errorf("the second one has failed: %v", err)
+		}
+		if n := len(l.broker.Calls(func(c danubetest.Call) bool { return c.Method == danubetest.MethodSubscribe })); n != 2 {
+			l.Errorf("%d times subscribed, want 2", n)
+		}
+	}, danubetest.WithProxy(), danubetest.WithBrokers(3))
+}
+
 // A broker that ends the stream and forgets the consumer a moment later has moved the
 // topic: that is no takeover.
 func TestMoveIsNoTakeover(t *testing.T) {
