@@ -104,9 +104,9 @@ func (s *pollSource) ProducerConfigs(context.Context) ([]connect.ProducerConfig,
 	return []connect.ProducerConfig{{Topic: s.run.topic, Partitions: partitionsOf(s.run.cell), NonReliable: s.run.nonReliable}}, nil
 }
 
-// Poll counts the batch before, which the producer has accepted. Of what it accepts a few
-// hundred for each partition wait, as many at the end of what is measured as at its
-// start. Counting the answers instead would take a function around each record's done,
+// Poll counts the batch before, which the producer has accepted. Of what it accepts
+// some wait for each partition (danube.ProducerConfig.MaxPending), as many at the end of
+// what is measured as at its start. Counting the answers instead would take a function around each record's done,
 // more than what the runtime itself adds.
 func (s *pollSource) Poll(context.Context) ([]*connect.SourceRecord, error) {
 	s.run.addAll(len(s.batch))

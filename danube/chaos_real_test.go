@@ -115,20 +115,24 @@ func (c *chaosRun) look(ctx context.Context) {
 // silent is how long a subscription may wait for something without a word of anybody.
 const silent = 150 * time.Second
 
+// settling is how long the operator has to bring everything.
+const settling = 6 * time.Minute
+
 // settle publishes to every topic once more, again and again, and waits until it has
 // come. What has not after a while, the client must say of: then nobody meddles any more
 // until it does, or has had time for that.
 func (c *chaosRun) settle() {
-	ctx, cancel := context.WithTimeout(c.always, 6*time.Minute)
-	defer cancel()
-	var alone <-chan time.Time
+	start := time.Now()
+	var alone time.Time // since when nobody meddles
 	for {
 		for _, s := range c.senders {
 			if s.under.Load() < 32 { // no more than there is room for
 				s.round(c.always)
 			}
 		}
-		c.wait(c.always, 10*time.Second)
+		if !c.wait(c.always, 10*time.Second) {
+			return
+		}
 		late := c.ledger.behind()
 		under := int64(0)
 		for _, s := range c.senders {
@@ -143,21 +147,12 @@ func (c *chaosRun) settle() {
 		}
 		c.event("%d messages are not published yet, and something has not come to: %s", under, strings.Join(names, ", "))
 		switch {
-		case alone != nil && (c.ledger.said(late) || over(alone)):
+		case !alone.IsZero() && (c.ledger.said(late) || time.Since(alone) > silent):
 			return // what is not reported shows in the account
-		case alone == nil && ctx.Err() != nil:
+		case alone.IsZero() && time.Since(start) > settling:
 			c.operator.retire()
-			alone = time.After(silent)
+			alone = time.Now()
 		}
-	}
-}
-
-func over(c <-chan time.Time) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 

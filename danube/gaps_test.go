@@ -99,7 +99,7 @@ func TestHolesAreBounded(t *testing.T) {
 	if n := len(g.holes); n > maxHoles || n < maxHoles*7/8 {
 		t.Errorf("%d holes are kept, want about %d", n, maxHoles)
 	}
-	if newest := g.next - 2; !g.fill(newest) && g.floor >= newest {
-		t.Errorf("the newest hole is forgotten, below %d", g.floor)
+	if newest := g.holes[len(g.holes)-1]; newest.to != g.next-2 || g.floor > newest.from {
+		t.Errorf("the newest hole is %v, below %d all is forgotten", newest, g.floor)
 	}
 }

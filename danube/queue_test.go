@@ -3,6 +3,7 @@ package danube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,23 +135,34 @@ func TestQueueAdmitsInOrder(t *testing.T) {
 	})
 }
 
-// A large queue that was full wakes nobody for one place: who waits is let in when an
-// eighth is free, and then goes on without waiting.
+// withShares runs a test on a queue of a consumer, which takes more when an eighth of it
+// is free, and on one of a producer, which waits for half.
+func withShares(t *testing.T, f func(t *testing.T, share int)) {
+	for _, share := range []int{8, 2} {
+		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { f(t, share) })
+		})
+	}
+}
+
+// A large queue that was full wakes nobody for one place: who waits is let in when its
+// share is free, and then goes on without waiting.
 func TestQueueWakesForManyPlaces(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](80, 1<<20, 8)
+	withShares(t, func(t *testing.T, share int) {
+		q := newBounded[int](80, 1<<20, share)
+		places := 80 / share
 		for range 80 {
 			mustPush(t, q, 1)
 		}
 		var in atomic.Int32
 		go func() {
-			for range 10 {
+			for range places {
 				if ok, _ := q.push(t.Context(), 1, 1); ok {
 					in.Add(1)
 				}
 			}
 		}()
-		for i := range 10 {
+		for i := range places {
 			synctest.Wait()
 			if n := in.Load(); n > 0 {
 				t.Fatalf("%d got in after %d left", n, i)
@@ -158,60 +170,16 @@ func TestQueueWakesForManyPlaces(t *testing.T) {
 			q.pop()
 		}
 		synctest.Wait()
-		if n := in.Load(); n != 10 || q.n != 80 {
-			t.Errorf("%d got in, %d are there, want 10 and 80", n, q.n)
-		}
-	})
-}
-
-// A producer's queue lets in when half of it is free; who gave up leaves its room at once.
-func TestQueueOfAProducer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](4, 100, 2)
-		for range 4 {
-			mustPush(t, q, 10)
-		}
-		var in atomic.Int32
-		for range 2 {
-			go func() {
-				if ok, _ := q.push(t.Context(), 1, 1); ok {
-					in.Add(1)
-				}
-			}()
-		}
-		synctest.Wait()
-		for i, want := range []int32{0, 2} {
-			q.pop()
-			synctest.Wait()
-			if n := in.Load(); n != want {
-				t.Errorf("after %d left, %d are in, want %d", i+1, n, want)
-			}
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](4, 100, 2)
-		mustPush(t, q, 60)
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { _, _ = q.push(ctx, 99, 99) }()
-		synctest.Wait()
-		var in atomic.Bool
-		go func() {
-			ok, _ := q.push(t.Context(), 5, 5)
-			in.Store(ok)
-		}()
-		synctest.Wait()
-		cancel()
-		synctest.Wait()
-		if !in.Load() {
-			t.Error("the one behind it still waits, and there is room")
+		if n := in.Load(); int(n) != places || q.n != 80 {
+			t.Errorf("%d got in, %d are there, want %d and 80", n, q.n, places)
 		}
 	})
 }
 
 // Who gives up waiting is out, and does not stand in the way of the next.
 func TestQueueWaiterGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newBounded[int](100, 100, 8)
+	withShares(t, func(t *testing.T, share int) {
+		q := newBounded[int](100, 100, share)
 		mustPush(t, q, 60)
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone, in bool

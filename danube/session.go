@@ -119,7 +119,8 @@ func (s *session) check() {
 	}
 }
 
-// alive asks the broker whether it still knows the registration.
+// alive asks the broker whether it still knows the registration. ctx is the session's, or
+// another one with what target.context adds: a proxy would ask any broker.
 func (s *session) alive(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.cfg.Timeouts.Health)
 	defer cancel()

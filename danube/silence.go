@@ -17,7 +17,7 @@ type silence struct {
 	stalled  bool
 	// sure is whether a lag of 0 would tell that a stall is over. After a restart or a
 	// move it is also what a broker says whose log is shorter than the subscription's
-	// position and that therefore delivers nothing.
+	// position and that therefore delivers nothing, unless others are seen to get some.
 	sure bool
 }
 
@@ -48,13 +48,9 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 		return 0, false, false
 	}
 	restarted := m.taken < s.taken || m.stored < s.stored
-	switch {
-	case restarted || at != s.at:
-		s.sure = false
-	case !v.alone && m.out > s.out:
-		s.sure = true // it delivers
-	}
-	if !quiet || restarted || at != s.at || !v.alone && m.out != s.out {
+	anew := restarted || at != s.at // it counts from another beginning
+	s.sure = !anew && (s.sure || !v.alone && m.out > s.out)
+	if !quiet || anew || !v.alone && m.out != s.out {
 		again := quiet && restarted && at == s.at
 		s.at, s.out, s.taken, s.stored, s.since = at, m.out, m.taken, m.stored, time.Time{}
 		if !quiet {
@@ -75,9 +71,8 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	switch {
 	case lag == 0:
 		s.since = time.Time{}
-		if ends = s.stalled && s.sure; ends {
-			s.stalled = false
-		}
+		ends = s.stalled && s.sure
+		s.stalled = s.stalled && !ends
 	case s.since.IsZero():
 		s.since = now
 	case !s.stalled && now.Sub(s.since) >= v.patience:
