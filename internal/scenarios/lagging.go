@@ -15,11 +15,7 @@ var lagging = []Scenario{
 	{"away-for-1000-wide-window", WideWindow, func(l *Lab) { away(l, 1000) }},
 
 	{"paused-for-1000", OneNode, func(l *Lab) {
-		topic := l.Topic("a")
-		p := l.Producer(topic, "p")
-		c := l.Consumer(topic, "s", "c")
-		p.Send("first")
-		c.Work(1)
+		_, p, c := l.begun()
 		c.Pause()
 		l.Pass(2 * time.Second)
 		p.Post(1000, "m")
@@ -76,11 +72,7 @@ func (p *Pub) post(n int) {
 
 // away publishes n messages while the consumer is not there.
 func away(l *Lab, n int) {
-	topic := l.Topic("a")
-	p := l.Producer(topic, "p")
-	c := l.Consumer(topic, "s", "c")
-	p.Send("first")
-	c.Work(1)
+	topic, p, c := l.begun()
 	c.Leave()
 	p.Post(n, "m")
 	c = l.Consumer(topic, "s", "c")

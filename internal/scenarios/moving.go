@@ -69,11 +69,7 @@ var moving = []Scenario{
 	{"far-away-after-a-move", Cluster, func(l *Lab) { awayAfterAMove(l, 5000) }},
 
 	{"slow-after-a-move", Cluster, func(l *Lab) { // 17.2
-		topic := l.Topic("a")
-		p := l.Producer(topic, "p")
-		c := l.Consumer(topic, "s", "c")
-		p.Send("first")
-		c.Work(1)
+		topic, p, c := l.begun()
 		l.move(topic)
 		c.Back()
 		p.Send("second")
@@ -93,11 +89,7 @@ var moving = []Scenario{
 	}},
 
 	{"move-of-a-full-window", Cluster, func(l *Lab) {
-		topic := l.Topic("a")
-		p := l.Producer(topic, "p")
-		c := l.Consumer(topic, "s", "c")
-		p.Send("first")
-		c.Work(1)
+		topic, p, c := l.begun()
 		p.Post(20, "m")
 		before := c.Take(10)
 		l.Log("in hand: %s", offsets(before))
@@ -218,11 +210,7 @@ var moving = []Scenario{
 // awayAfterAMove publishes n messages while nobody consumes a subscription that was moved,
 // whose dispatcher has started from its cursor.
 func awayAfterAMove(l *Lab, n int) {
-	topic := l.Topic("a")
-	p := l.Producer(topic, "p")
-	c := l.Consumer(topic, "s", "c")
-	p.Send("first")
-	c.Work(1)
+	topic, p, c := l.begun()
 	l.move(topic)
 	p.Send("second")
 	l.Log("%s", payloads(c.WorkRest(5*time.Second)))
@@ -236,11 +224,7 @@ func awayAfterAMove(l *Lab, n int) {
 // moveAGap moves a topic whose subscription has skipped messages. Its dispatcher is
 // parked then, and stores nothing: what counts is a cursor that was stored before.
 func moveAGap(l *Lab, stored bool) {
-	topic := l.Topic("a")
-	p := l.Producer(topic, "p")
-	c := l.Consumer(topic, "s", "c")
-	p.Send("first")
-	c.Work(1)
+	topic, p, c := l.begun()
 	if stored {
 		l.Pass(11 * time.Second)
 		p.Send("second")

@@ -132,6 +132,15 @@ func (l *Lab) TryConsumer(ctx context.Context, topic, subscription, name string,
 	return c, err
 }
 
+// begun is a topic with a producer and a consumer, which has acknowledged a first message.
+func (l *Lab) begun() (topic string, p *Pub, c *Sub) {
+	topic = l.Topic("a")
+	p, c = l.Producer(topic, "p"), l.Consumer(topic, "s", "c")
+	p.Send("first")
+	c.Work(1)
+	return topic, p, c
+}
+
 func (c *Sub) anomaly(a danube.Anomaly) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
