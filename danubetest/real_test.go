@@ -28,7 +28,7 @@ import (
 var scenarios = slices.Concat(noTraps(), schemaScenarios, metricScenarios, trapScenarios, keyScenarios)
 
 func noTraps() (list []scenario) {
-	for _, sc := range soundScenarios {
+	for _, sc := range slices.Concat(publishScenarios, deliveryScenarios, againScenarios, adminScenarios) {
 		list = append(list, scenario{name: sc.name, run: sc.run, want: sc.want})
 	}
 	return list
