@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector allocates.
+
 package danube_test
 
 import (
@@ -21,9 +25,6 @@ func mallocs(n int, f func(n int)) float64 {
 }
 
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	const n = 5000
 	check := func(what string, bare, ours float64) {
 		t.Logf("%s: %.1f allocations, %.1f bare", what, ours, bare)

@@ -1,5 +1,0 @@
-//go:build race
-
-package danube_test
-
-const raceEnabled = true
