@@ -9,13 +9,19 @@ import (
 )
 
 // anySeed asks one seed after the other until one answers, each time beginning with
-// another. read tells what an error of ask means.
+// another, and then one more broker that is none. read tells what an error of ask means.
 func (c *Client) anySeed(ctx context.Context, op, topic string, read func(error) verdict, ask func(context.Context, endpoint, *grpc.ClientConn) error) error {
 	start := int(c.router.next.Add(1) - 1)
 	var last *Error
-	for i := range c.seeds {
-		seed := c.seeds[(start+i)%len(c.seeds)]
-		err := c.ask(ctx, op, topic, seed, read, ask)
+	for i := range len(c.seeds) + 1 {
+		at, ok := c.seeds[(start+i)%len(c.seeds)], true
+		if i == len(c.seeds) {
+			at, ok = c.router.another()
+		}
+		if !ok {
+			break
+		}
+		err := c.ask(ctx, op, topic, at, read, ask)
 		if err == nil || errors.Is(err, errUnknownTopic) || errors.Is(err, ErrClosed) {
 			return err
 		}
@@ -46,7 +52,10 @@ func (c *Client) ask(ctx context.Context, op, topic string, at endpoint, read fu
 	}
 	err = c.security.hint(err)
 	v := read(err)
-	return &Error{Op: op, Topic: topic, Broker: string(at), Reason: v.reason, Err: err, class: v.class}
+	if ownContext(ctx, err) {
+		v.class = classNone
+	}
+	return v.failure(op, topic, at, err)
 }
 
 // untilAnswered tries, with backoff, until there is an answer, or an error that is

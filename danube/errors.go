@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -23,6 +24,9 @@ var (
 	ErrConflict = errors.New("conflict with what exists")
 	// ErrPermission: the broker refuses this client the operation.
 	ErrPermission = errors.New("permission denied")
+	// ErrLimit: a limit of the broker's, such as that of producers on a topic, is
+	// reached. It passes when others leave, so that the client tries again.
+	ErrLimit = errors.New("limit of the broker reached")
 	// ErrAuth: the broker does not accept the client's credentials, or misses them.
 	ErrAuth = errors.New("not authenticated")
 	// ErrBadMessage: the fault lies in the message, whatever else the error is: it will
@@ -57,8 +61,25 @@ type Error struct {
 
 // failed is an answer of a broker, read.
 func failed(op, topic string, at endpoint, kind rpc, err error) *Error {
-	v := judge(kind, err)
+	return judge(kind, err).failure(op, topic, at, err)
+}
+
+func (v verdict) failure(op, topic string, at endpoint, err error) *Error {
+	if v.hint != "" {
+		err = fmt.Errorf("%w (%s)", err, v.hint)
+	}
 	return &Error{Op: op, Topic: topic, Broker: string(at), Reason: v.reason, Err: err, class: v.class}
+}
+
+// Retryable reports that what a call ended with may pass, so that the same call may
+// succeed later. Producers and consumers repeat such things by themselves and show them
+// in SessionEvent; calls of Schemas and of Admin, and callers that gave up, end with
+// them. False for everything else: for what no repetition helps (ErrInvalid,
+// ErrBadMessage, ErrTakenOver, ErrClosed and so on), for a context of the caller's that
+// ended, and for errors that are not this package's.
+func Retryable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.class == classTransient || e.class == classSession) && !isFatal(err)
 }
 
 // isFatal reports that trying again is of no use.
@@ -112,6 +133,11 @@ type verdict struct {
 	class     class
 	reason    error // the sentinel to show, if any
 	ambiguous bool  // the broker may have done it all the same
+	hint      string
+	// patience is how long one message may get this verdict before it counts as of
+	// class after; 0: for ever.
+	patience time.Duration
+	after    class
 }
 
 type rpc int
@@ -185,13 +211,16 @@ func judge(op rpc, err error) verdict {
 		}
 		return verdict{class: classFatal, reason: ErrConflict}
 	case codes.PermissionDenied:
+		if why, ok := strings.CutPrefix(text, "Unable to publish the message: "); ok && op == rpcSend {
+			return judgeRefusal(why)
+		}
 		return judgePermission(op, has)
 	case codes.ResourceExhausted:
 		if op == rpcReceive && has("larger than max") {
 			// It would come again and again, each time at the cost of the stream.
 			return verdict{class: classFatal, reason: ErrTooLarge}
 		}
-		return verdict{class: classTransient}
+		return verdict{class: classTransient, reason: ErrLimit}
 	}
 	if op == rpcAck && !has("not found", "Failed to send") {
 		// Whether the session is gone, its stream or its health check tells.
@@ -210,21 +239,19 @@ func judgePermission(op rpc, has func(...string) bool) verdict {
 	switch {
 	case has("no binding grants"):
 		return verdict{class: classFatal, reason: ErrPermission}
-	case op == rpcSend && has("Unable to publish the message"):
-		switch {
-		case has("draining or closed", "not found in registry", "not attached to topic"):
-			return verdict{class: classSession}
-		case has("write buffer", "wal writer", "serialize"):
-		case has("chema", "alidation"):
-			return verdict{class: classMessage, reason: ErrSchema}
-		}
-		return verdict{class: classTransient, ambiguous: true}
+	case op == rpcSubscribe && has("Exclusive subscription"):
+		// The other one may leave in a way that the broker notices: its topic moves.
+		return verdict{class: classTransient, reason: ErrPermission, hint: heldHint}
+	case op == rpcSubscribe && has("Not allowed to create the subscription", "Consumer limit"):
+		return verdict{class: classTransient, reason: ErrLimit}
 	case op == rpcSubscribe || op == rpcCreateProducer:
-		// Limits and an Exclusive subscription that another name holds: both may pass.
-		return verdict{class: classTransient, reason: ErrPermission}
+		return verdict{class: classTransient, reason: ErrPermission} // its metadata or its storage
 	}
 	return verdict{class: classFatal, reason: ErrPermission}
 }
+
+const heldHint = "a consumer of another name holds the subscription, and on 0.15.1 does so even after it is gone, " +
+	"until the topic moves: use that name, or another subscription"
 
 // ownContext reports that err is the caller's own context ending, never to be
 // retried.

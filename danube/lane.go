@@ -174,6 +174,7 @@ func (l *lane) fail(err error) {
 	l.cancel(err)
 	l.markOpened()
 	if first && !errors.Is(err, ErrClosed) {
+		l.p.fail(l, err)
 		l.report(Failed, err)
 	}
 }

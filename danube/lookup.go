@@ -3,6 +3,8 @@ package danube
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -33,11 +35,43 @@ func (t target) context(ctx context.Context) context.Context {
 var errUnknownTopic = errors.New("the topic does not exist or has no owner at present")
 
 // router finds brokers. Every lookup starts at another seed, so that a dead one
-// costs a part of the attempts only; owners are never asked for themselves, since
-// the one that is lost cannot tell who followed it.
+// costs a part of the attempts only. Where no seed answers, one of the brokers that
+// lookups told of is asked, each time another: those live on that the seeds, often one,
+// named when they did. An owner that is lost cannot tell who followed it, but the others
+// can.
 type router struct {
-	client *Client
-	next   atomic.Uint32
+	client  *Client
+	next    atomic.Uint32
+	mu      sync.Mutex
+	learned []endpoint // the newest last, none of them a seed
+	turn    int
+}
+
+// maxLearned is how many brokers are kept in mind; a cluster with more needs no more.
+const maxLearned = 16
+
+// learn keeps a broker in mind that a lookup told of.
+func (r *router) learn(e endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Contains(r.learned, e) || slices.Contains(r.client.seeds, e) {
+		return
+	}
+	if len(r.learned) == maxLearned {
+		r.learned = slices.Delete(r.learned, 0, 1)
+	}
+	r.learned = append(r.learned, e)
+}
+
+// another is the next of the brokers that are not seeds.
+func (r *router) another() (endpoint, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.learned) == 0 {
+		return "", false
+	}
+	r.turn++
+	return r.learned[r.turn%len(r.learned)], true
 }
 
 // lookup returns the owner of a topic. With errUnknownTopic it returns the broker
@@ -61,6 +95,7 @@ func (r *router) lookup(ctx context.Context, topic string) (target, error) {
 			return err
 		}
 		at = target{dial: dial.reachable(seed), broker: resp.GetBrokerUrl(), proxy: resp.GetProxy()}
+		r.learn(at.dial)
 		return nil
 	})
 	return at, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +85,7 @@ type Producer struct {
 	lanes  atomic.Pointer[[]*lane] // replaced when some join
 	keyed  atomic.Int64            // how many of them keys are spread over
 	turn   atomic.Uint64
+	failed atomic.Pointer[Error] // why one partition failed, and with it the producer
 	close  ending
 
 	mu      sync.Mutex
@@ -228,7 +230,9 @@ func (p *Producer) Partitions() int { return len(*p.lanes.Load()) }
 // the partition wait behind it. Errors: ErrNotSent when ctx ended before the
 // message was accepted; ErrOutcomeUnknown when it ended after, and then the
 // message is still published; ErrTooLarge and ErrSchema for a message that will
-// never be taken; everything else means that the producer as a whole has failed.
+// never be taken; everything else means that the producer as a whole has failed: what
+// one partition is refused for good, such as the permission, ends it, and the other
+// partitions only publish what they have accepted.
 func (p *Producer) Send(ctx context.Context, m *Outgoing) (Receipt, error) {
 	type result struct {
 		r   Receipt
@@ -255,7 +259,22 @@ func (p *Producer) SendAsync(ctx context.Context, m *Outgoing, done func(Receipt
 	if m == nil || done == nil {
 		return invalid("SendAsync to %s: message and done are both required", p.cfg.Topic)
 	}
+	if err := p.failed.Load(); err != nil {
+		return err
+	}
 	return p.lane(m.Key).accept(ctx, p.client.cfg.Hooks.inject(ctx, m), done)
+}
+
+// fail notes why a partition has failed, once. One that has not joined yet is tried again.
+func (p *Producer) fail(l *lane, err error) {
+	if !slices.Contains(*p.lanes.Load(), l) {
+		return
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Op: "publish", Topic: l.topic, Err: err}
+	}
+	p.failed.CompareAndSwap(nil, e)
 }
 
 func (p *Producer) lane(key string) *lane {

@@ -163,7 +163,7 @@ func TestTracker(t *testing.T) {
 		"first offset is any":      "recv 700 fresh; recv 701 fresh; ack 701; out -; ack 700; out 700; out -; ok 700; out 701",
 		"a gap is nothing special": "recv 5 fresh; recv 900 fresh; ack 5; ack 900; out 5; ok 5; out 900; ok 900; open 0",
 		"lower ones come later":    "recv 9 fresh; recv 7 fresh; recv 8 fresh; ack 9; out -; ack 8; out 8; ack 7; out 7; ok 7; out -; ok 8; out 9",
-		"absurd offsets":           "recv max fresh; recv 0 fresh; ack max; out -; ack 0; out 0; ok 0; out max; ok max; open 0; recv max fresh",
+		"absurd offsets":           "recv max fresh; recv 0 fresh; ack max; out -; ack 0; out 0; ok 0; out max; ok max; open 0; recv max repeated; out max",
 
 		// After a reconnect the broker sends again what it has no ack of, and ignores
 		// acks that come before.
@@ -225,7 +225,7 @@ func TestTrackerRemembersAboveAGap(t *testing.T) {
 	tr.settle(5, identity{1, 5}, settled)
 	o, id, _ := tr.next()
 	tr.answered(o, id, true)
-	tr.past.add(5+pastMax, identity{1, 5 + pastMax}) // far ahead, as with a shared subscription
+	tr.past.add(5+pastChunk*pastChunks, identity{1, 5 + pastChunk*pastChunks}) // far ahead, as with a shared subscription
 	if how := tr.received(5, identity{1, 5}); how != repeated {
 		t.Errorf("offset 5 came again: %v, want repeated", how)
 	}
@@ -256,8 +256,37 @@ func TestTrackerMemory(t *testing.T) {
 	if cap(tr.base) > 1024 || cap(tr.ready) > 1024 {
 		t.Errorf("room for %d entries and %d acks with %d messages in work", cap(tr.base), cap(tr.ready), tr.open)
 	}
-	if len(tr.past.slots) > pastMax {
-		t.Errorf("%d slots in the table", len(tr.past.slots))
+	if len(tr.past.chunks) > pastChunks {
+		t.Errorf("%d chunks in the table", len(tr.past.chunks))
 	}
 	checkTracker(t, &tr)
+}
+
+// A topic that moved comes again from the first message that its broker had skipped,
+// however long ago that was: all of it is known.
+func TestTrackerKnowsALongReplay(t *testing.T) {
+	var tr tracker
+	const n = 900_000
+	work := func(o uint64, want arrival) {
+		if how := tr.received(o, identity{1, o}); how != want {
+			t.Fatalf("offset %d: %v, want %v", o, how, want)
+		}
+		tr.settle(o, identity{1, o}, settled)
+		off, id, ok := tr.next()
+		if !ok || off != o {
+			t.Fatalf("no ack for offset %d", o)
+		}
+		tr.answered(off, id, true)
+	}
+	tr.begin()
+	for o := range uint64(n) {
+		work(o, fresh)
+	}
+	for range 2 {
+		tr.begin()
+		for o := range uint64(n) {
+			work(o, repeated)
+		}
+	}
+	work(n, fresh)
 }

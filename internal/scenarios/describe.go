@@ -21,7 +21,7 @@ var reasons = []struct {
 }{
 	{danube.ErrTooLarge, "ErrTooLarge"}, {danube.ErrSchema, "ErrSchema"}, {danube.ErrBadMessage, "ErrBadMessage"},
 	{danube.ErrInvalid, "ErrInvalid"}, {danube.ErrNotFound, "ErrNotFound"},
-	{danube.ErrConflict, "ErrConflict"}, {danube.ErrPermission, "ErrPermission"}, {danube.ErrAuth, "ErrAuth"},
+	{danube.ErrConflict, "ErrConflict"}, {danube.ErrPermission, "ErrPermission"}, {danube.ErrLimit, "ErrLimit"}, {danube.ErrAuth, "ErrAuth"},
 	{danube.ErrTakenOver, "ErrTakenOver"}, {danube.ErrNotSent, "ErrNotSent"}, {danube.ErrOutcomeUnknown, "ErrOutcomeUnknown"},
 	{danube.ErrExists, "ErrExists"}, {danube.ErrUnsupported, "ErrUnsupported"}, {danube.ErrClosed, "ErrClosed"},
 	{danube.ErrIncompatible, "ErrIncompatible"},
