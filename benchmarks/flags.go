@@ -46,7 +46,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	fs.DurationVar(&f.idle.time, "idle", time.Minute, "how long -mode idle looks on")
 	fs.IntVar(&f.idle.partitions, "idle-partitions", 1000, "partitions of -mode idle")
 	fs.IntVar(&f.latency.rate, "rate", 500, "messages per second of -mode latency")
-	names := fs.String("loops", "bare,danube,runtime,unstamped", "what to run; the first is what the others are compared with")
+	names := fs.String("loops", "bare,attributed,danube,runtime,unstamped", "what to run; the first is what the others are compared with")
 	fs.StringVar(&f.profile.cpu, "cpuprofile", "", "write a CPU profile of the client process to this file")
 	fs.StringVar(&f.profile.mem, "memprofile", "", "write a profile of its allocations to this file")
 	fs.BoolVar(&f.json, "json", false, "print JSON in place of tables")

@@ -16,7 +16,18 @@ import (
 var silent = slog.New(slog.DiscardHandler)
 
 // bareSource has one goroutine for each partition, with one send outstanding.
-func bareSource(ctx context.Context, r *run) error {
+func bareSource(ctx context.Context, r *run) error { return bareSends(ctx, r, nil) }
+
+// attributedSource is the same with two attributes like those that the runtime adds to
+// each message: what they cost on the wire and at the broker, no client can avoid.
+func attributedSource(ctx context.Context, r *run) error {
+	return bareSends(ctx, r, map[string]string{
+		danube.AttrStamp:  "bench/1790000000-1a2b3c/1000000",
+		danube.AttrSource: "bench/@there#0",
+	})
+}
+
+func bareSends(ctx context.Context, r *run, attributes map[string]string) error {
 	conn, err := bare.Dial(r.url)
 	if err != nil {
 		return err
@@ -26,6 +37,9 @@ func bareSource(ctx context.Context, r *run) error {
 	for _, topic := range bare.WireTopics(r.topic, r.cell.Partitions) {
 		p, err := bare.NewProducer(ctx, conn, topic, "bench")
 		if err != nil {
+			return err
+		}
+		if err := p.Attach(attributes); err != nil {
 			return err
 		}
 		producers = append(producers, p)

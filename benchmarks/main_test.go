@@ -37,7 +37,7 @@ func TestSmoke(t *testing.T) {
 	}
 	res := got.Modes[0].Results[0]
 	for _, c := range res.Cells {
-		want := map[side]int{source: 4, sink: 3}[c.Side]
+		want := map[side]int{source: 5, sink: 3}[c.Side]
 		if len(c.Loops) != want || len(c.Failed) > 0 {
 			t.Errorf("%v: %d loops, failed %q", c.cell, len(c.Loops), c.Failed)
 		}
@@ -54,7 +54,7 @@ func TestSmoke(t *testing.T) {
 
 	out.Reset()
 	res.print(&out)
-	if rows := strings.Count(out.String(), "\n"); rows < 2*4+2*3 {
+	if rows := strings.Count(out.String(), "\n"); rows < 2*5+2*3 {
 		t.Errorf("the table has %d lines:\n%s", rows, out.String())
 	}
 	if n := len(res.targets()); n != 4*4 {

@@ -44,10 +44,10 @@ msg/s, CPU and allocs are medians over the rounds, in brackets the middle half o
 round's own quotient to the first loop of that round. CPU is user and system seconds of the client process for a
 million records, garbage collection included; the broker and the publisher that feeds sinks are other processes and
 not in it. allocs are heap objects of the client process for each record; those of a source's danube and runtime
-include the record that the loop itself makes. unstamped is the runtime with stamps = false. fed is the share of the
-time in which a sink's publisher waited for the sink: near 0 the sink kept up with all that broker and publisher
-gave, and its own limit is higher than the msg/s shown; its cost shows in CPU and allocs. lost is what a broker never
-delivered, over all rounds.
+include the record that the loop itself makes. unstamped is the runtime with stamps = false, attributed is bare with two
+attributes like the runtime's: what they cost on the wire and at the broker. fed is the share of the time in which a
+sink's publisher waited for the sink: near 0 the sink kept up with all that broker and publisher gave, and its own limit
+is higher than the msg/s shown; its cost shows in CPU and allocs. lost is what a broker never delivered, over all rounds.
 `
 }
 

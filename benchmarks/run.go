@@ -21,6 +21,7 @@ type loop struct {
 // loops are all that there are. A round runs them in the order of the flag -loops.
 var loops = []loop{
 	{"bare", bareSource, bareSink},
+	{"attributed", attributedSource, nil}, // bare with the attributes of runtime
 	{"danube", danubeSource, danubeSink},
 	{"runtime", runtimeSource, runtimeSink},
 	{"unstamped", unstampedSource, nil}, // the runtime without the attributes that tell losses and duplicates
@@ -32,7 +33,7 @@ func loopsFor(s side, names []string) ([]loop, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(loops, func(l loop) bool { return l.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("-loops: %q: want some of bare, danube, runtime and unstamped", name)
+			return nil, fmt.Errorf("-loops: %q: want some of bare, attributed, danube, runtime and unstamped", name)
 		}
 		if s == source && loops[i].source != nil || s == sink && loops[i].sink != nil {
 			list = append(list, loops[i])

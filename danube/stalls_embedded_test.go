@@ -50,7 +50,8 @@ func stallOnABrokerThatLags(t *testing.T, typ danube.SubscriptionType) {
 		if told := seen.took(); len(told) > 0 {
 			t.Errorf("after 10 s of silence: %q", told)
 		}
-		l.post(p, "more") // where others may have skipped some, only what is new shows a stall
+		l.pass(5 * time.Second) // so that a look has seen the silence before there is more
+		l.post(p, "more")       // where others may have skipped some, only what is new shows a stall
 		l.pass(2 * time.Minute)
 		told := seen.took()
 		t.Logf("%d of %d came: %q", got, n, told)

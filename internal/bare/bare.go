@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -90,6 +91,17 @@ func (p *Producer) SendKey(ctx context.Context, key string, payload []byte) erro
 	p.msg.RoutingKey = &key
 	defer func() { p.msg.RoutingKey = nil }()
 	return p.Send(ctx, payload)
+}
+
+// Attach makes every message from now on carry attributes, at the least cost there is:
+// their bytes are made once.
+func (p *Producer) Attach(attributes map[string]string) error {
+	b, err := proto.Marshal(&danubepb.StreamMessage{Attributes: attributes})
+	if err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	p.msg.ProtoReflect().SetUnknown(b) // the generated code would encode them each time
+	return nil
 }
 
 // Consumer receives one topic on the wire in an Exclusive subscription.

@@ -33,11 +33,19 @@ func TestPublishAndConsume(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if err := p.Attach(map[string]string{"a": "1", "b": "2"}); err != nil {
+		t.Fatal(err)
+	}
 	const n = 100
 	got := make(chan string, n)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Run(streaming, 10, func(m *danubepb.StreamMessage) { got <- string(m.GetPayload()) })
+		ended <- c.Run(streaming, 10, func(m *danubepb.StreamMessage) {
+			if a := m.GetAttributes(); len(a) != 2 || a["a"] != "1" || a["b"] != "2" {
+				t.Errorf("attributes %v", a)
+			}
+			got <- string(m.GetPayload())
+		})
 	}()
 	for i := range n {
 		if err := p.Send(ctx, []byte(strconv.Itoa(i))); err != nil {
