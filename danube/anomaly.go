@@ -27,7 +27,8 @@ func (p *partition) looked(offset, publishedMs uint64) {
 			return
 		}
 	}
-	if p.gaps.got(offset) {
+	below := p.gaps.below(offset)
+	if p.gaps.got(offset) || below {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
 	}
 	p.noteSkipped()

@@ -220,6 +220,9 @@ func judge(op rpc, err error) verdict {
 			// It would come again and again, each time at the cost of the stream.
 			return verdict{class: classFatal, reason: ErrTooLarge}
 		}
+		if op == rpcSend && has("larger than max") { // a proxy's limit
+			return verdict{class: classMessage, reason: ErrTooLarge}
+		}
 		return verdict{class: classTransient, reason: ErrLimit}
 	}
 	if op == rpcAck && !has("not found", "Failed to send") {

@@ -85,6 +85,7 @@ func TestJudge(t *testing.T) {
 		{rpcSend, codes.InvalidArgument, "Message size 9 exceeds maximum allowed 8 bytes", verdict{class: classMessage, reason: ErrTooLarge}},
 		{rpcSend, codes.InvalidArgument, "something about the message", verdict{class: classMessage, reason: ErrInvalid}},
 		{rpcSend, codes.OutOfRange, "Error, decoded message length too large", verdict{class: classMessage, reason: ErrTooLarge}},
+		{rpcSend, codes.ResourceExhausted, "grpc: received message larger than max (5000000 vs. 4194304)", verdict{class: classMessage, reason: ErrTooLarge}},
 		{rpcSend, codes.ResourceExhausted, "", verdict{class: classTransient, reason: ErrLimit}},
 		{rpcSend, codes.Canceled, "stream terminated by RST_STREAM", verdict{class: classSession, ambiguous: true}},
 		{rpcSend, codes.Internal, "", verdict{class: classSession, ambiguous: true}},

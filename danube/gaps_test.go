@@ -32,6 +32,24 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// Below the first that came nobody knows what is missing; what comes from there has come
+// out of order, and says so.
+func TestGapsBelowTheFirst(t *testing.T) {
+	var g gaps
+	for _, step := range []struct {
+		offset uint64
+		below  bool
+	}{{5, false}, {4, true}, {6, false}, {3, true}, {5, false}} {
+		if got := g.below(step.offset); got != step.below {
+			t.Errorf("offset %d: below %v", step.offset, got)
+		}
+		g.got(step.offset)
+	}
+	if len(g.holes) > 0 {
+		t.Errorf("holes %v", g.holes)
+	}
+}
+
 func TestGapsBehind(t *testing.T) {
 	var g gaps
 	for i, step := range []struct{ offset, behind uint64 }{{5, 0}, {6, 0}, {10, 4}, {11, 5}, {20, 14}, {7, 13}, {9, 13}, {8, 9}, {21, 10}} {
@@ -55,6 +73,9 @@ func TestGapsAreReportedOnce(t *testing.T) {
 	}
 	if !g.got(3) {
 		t.Error("filling a reported hole does not say so")
+	}
+	if g.got(3) {
+		t.Error("what has come is filled again")
 	}
 	if n := len(g.report()); n != 0 {
 		t.Errorf("the halves of a reported hole are reported again: %d", n)

@@ -85,7 +85,7 @@ func (l *lane) accept(ctx context.Context, m *Outgoing, done func(Receipt, error
 	if l.p.client.cfg.Hooks.Published != nil {
 		it.at = time.Now()
 	}
-	ok, err := l.queue.push(ctx, it, len(m.Payload))
+	ok, err := l.queue.push(ctx, it, m.size())
 	if err != nil {
 		return &Error{Op: "publish", Topic: l.topic, Reason: ErrNotSent, Err: err}
 	}
@@ -215,13 +215,17 @@ func (l *lane) close(ctx context.Context) error {
 	l.cancel(closed)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var reason, left error
 	switch {
 	case l.unknown > 0:
-		return &Error{Op: "close producer", Topic: l.topic, Reason: ErrOutcomeUnknown,
-			Err: fmt.Errorf("%d messages were not published, and %d more may have been", l.unsent, l.unknown)}
+		reason, left = ErrOutcomeUnknown, fmt.Errorf("%d messages were not published, and %d more may have been", l.unsent, l.unknown)
 	case l.unsent > 0:
-		return &Error{Op: "close producer", Topic: l.topic, Reason: ErrNotSent,
-			Err: fmt.Errorf("%d messages were not published", l.unsent)}
+		reason, left = ErrNotSent, fmt.Errorf("%d messages were not published", l.unsent)
+	default:
+		return nil
 	}
-	return nil
+	if l.err != nil && !errors.Is(l.err, ErrClosed) {
+		left = fmt.Errorf("%w: %w", left, l.err)
+	}
+	return &Error{Op: "close producer", Topic: l.topic, Reason: reason, Err: left}
 }

@@ -82,6 +82,15 @@ type Outgoing struct {
 	Schema *SchemaID
 }
 
+// size is what a message counts in a queue that is bounded by bytes.
+func (m *Outgoing) size() int {
+	n := len(m.Payload) + len(m.Key) + len(m.Origin)
+	for k, v := range m.Attributes {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
 // Receipt is what is known of a published message. The broker does not tell the
 // offset it gave.
 type Receipt struct {

@@ -56,6 +56,9 @@ func (p *pastTable) lookup(offset uint64, id identity) pastVerdict {
 }
 
 func (p *pastTable) add(offset uint64, id identity) {
+	if offset+1 == 0 {
+		return // absurd; its chunk would keep its place for ever
+	}
 	if len(p.chunks) == 0 {
 		p.chunks = make([]*pastOffsets, 1)
 	}

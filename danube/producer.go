@@ -34,7 +34,8 @@ type ProducerConfig struct {
 	// of them waiting make nothing faster, and the garbage collector has to look at them.
 	// Default: 64.
 	MaxPending int
-	// MaxPendingBytes bounds the same by payload. One message always fits.
+	// MaxPendingBytes bounds the same by payload, key and attributes. One message always
+	// fits.
 	// Default: 16 MiB.
 	MaxPendingBytes int
 	// Growth says what to do with partitions that a topic gets later; with a fixed number

@@ -35,8 +35,11 @@ type Tracker[O comparable] struct {
 	emitted uint64
 	ready   int // settled at the front of a queue
 	pending int // not settled, over all queues
+	held    int // all that were added and not taken
+	max     int // of them, but for those that wait for nothing but their lag; 0: any number
 	wake    chan struct{}
 	idle    chan struct{} // closed when nothing is pending any more; nil when nobody waits
+	room    chan struct{} // closed when there is room again; nil when nobody waits
 }
 
 type queue[O comparable] struct {
@@ -46,9 +49,49 @@ type queue[O comparable] struct {
 	ready   int // settled flights from head on
 }
 
-// New returns an empty tracker. Take keeps what was settled less than lag ago.
-func New[O comparable](lag time.Duration) *Tracker[O] {
-	return &Tracker[O]{lag: lag, queues: make(map[string]*queue[O]), wake: make(chan struct{}, 1)}
+// New returns an empty tracker. Take keeps what was settled less than lag ago. With max
+// flights that cannot be taken yet, there is no room for more; see Room.
+func New[O comparable](lag time.Duration, max int) *Tracker[O] {
+	return &Tracker[O]{lag: lag, max: max, queues: make(map[string]*queue[O]), wake: make(chan struct{}, 1)}
+}
+
+// Room returns nil while there is room for more flights, else a channel that is closed
+// when there is again, an eighth of it. Behind one record that waits, all that are
+// settled are kept: without a bound they would fill the memory. Nothing keeps Add from
+// adding.
+func (t *Tracker[O]) Room() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.room == nil {
+		if !t.full(0) {
+			return nil
+		}
+		t.room = make(chan struct{})
+	}
+	return t.room
+}
+
+// Unbound makes room for any number: nothing will be taken any more.
+func (t *Tracker[O]) Unbound() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.max = 0
+	t.makeRoom()
+}
+
+func (t *Tracker[O]) full(spare int) bool {
+	held := t.held
+	if t.lag > 0 {
+		held -= t.ready
+	}
+	return t.max > 0 && held >= t.max-spare
+}
+
+func (t *Tracker[O]) makeRoom() {
+	if t.room != nil && !t.full(t.max/8) {
+		close(t.room)
+		t.room = nil
+	}
 }
 
 // Add notes that a record is emitted; the order of calls is the order of commits.
@@ -65,6 +108,7 @@ func (t *Tracker[O]) Add(partition string, f *Flight[O]) {
 	t.emitted++
 	q.flights = append(q.flights, f)
 	t.pending++
+	t.held++
 }
 
 // queue returns the queue of a flight, nil before the first of its partition.
@@ -104,6 +148,7 @@ func (t *Tracker[O]) Settle(partition string, f *Flight[O]) {
 	}
 	if q.ready > before {
 		t.ready += q.ready - before
+		t.makeRoom()
 		select {
 		case t.wake <- struct{}{}:
 		default:
@@ -182,6 +227,14 @@ func (t *Tracker[O]) Take() (offsets []O, next time.Duration) {
 // source whose partitions are files, say, has new ones for ever.
 const maxIdle = 256
 
+// Busy reports whether a source partition has flights that were not taken.
+func (t *Tracker[O]) Busy(partition string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := t.queues[partition]
+	return q != nil && len(q.flights) > 0
+}
+
 // forget lets go of partitions without flights where there are many.
 func (t *Tracker[O]) forget() {
 	if len(t.order) <= maxIdle {
@@ -217,6 +270,8 @@ func (q *queue[O]) old(limit uint64, now time.Time, lag time.Duration) (n int, n
 func (t *Tracker[O]) remove(q *queue[O], n int) {
 	q.remove(n)
 	t.ready -= n
+	t.held -= n
+	t.makeRoom()
 }
 
 // remove lets go of the first n flights, all settled.

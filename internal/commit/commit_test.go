@@ -20,7 +20,7 @@ type tester struct {
 	*Tracker[offset]
 }
 
-func newTester(t *testing.T, lag time.Duration) tester { return tester{t, New[offset](lag)} }
+func newTester(t *testing.T, lag time.Duration) tester { return tester{t, New[offset](lag, 0)} }
 
 func (t tester) add(p string, v int) *Flight[offset] {
 	f := &Flight[offset]{Offset: offset{p, v}}
@@ -202,7 +202,7 @@ func TestMemoryOfAnEndlessRun(t *testing.T) {
 }
 
 func BenchmarkTracker(b *testing.B) {
-	tr := New[offset](0)
+	tr := New[offset](0, 0)
 	b.ReportAllocs()
 	for i := range b.N {
 		f := &Flight[offset]{Offset: offset{"a", i + 1}}

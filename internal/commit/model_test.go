@@ -105,7 +105,7 @@ func TestAgainstTheModel(t *testing.T) {
 
 // Records are settled on the goroutines of many topic partitions.
 func TestConcurrentUse(t *testing.T) {
-	tr := New[offset](0)
+	tr := New[offset](0, 0)
 	const each = 2000
 	last := make(map[string]int)
 	var wg sync.WaitGroup

@@ -1,0 +1,29 @@
+package danube_test
+
+import (
+	"testing"
+
+	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+)
+
+// A broker to which several producers send at once may begin with the second offset. The
+// first is handed out when it comes, and it is told that it comes late.
+func TestTheFirstComesSecond(t *testing.T) {
+	withBrokers(t, func(n *network) {
+		var seen anomalies
+		far := uint64(1) << 40 // published after the consumer came, so that it is ours alone
+		n.brokers["a:1"].receive = deliver(
+			&danubepb.StreamMessage{MsgId: at(1), RequestId: 1, PublishTime: far, Payload: []byte("second")},
+			&danubepb.StreamMessage{MsgId: at(0), RequestId: 2, PublishTime: far, Payload: []byte("first")},
+			&danubepb.StreamMessage{MsgId: at(2), RequestId: 3, PublishTime: far, Payload: []byte("third")},
+		)
+		con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		n.ack(con, n.receive(con, "second", "first", "third")...)
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		if len(seen.list) != 1 || seen.list[0].Kind != danube.GapFilled || seen.list[0].From != 0 {
+			t.Errorf("told of %v, want offset 0 alone", seen.list)
+		}
+	}, "a:1")
+}
