@@ -106,12 +106,26 @@ func (rt *SourceRuntime) openCheckpoints(ctx context.Context) (err error) {
 	return nil
 }
 
-// closeCheckpoints ends the store at the end of a run.
-func (rt *SourceRuntime) closeCheckpoints() error {
-	if rt.store == nil || rt.committing.Load() != nil {
-		return nil // a Save that has not returned may hold what Close needs
+// closeCheckpoints ends the store at the end of a run. Where the loop that saves has not
+// ended, a Save may hold what Close needs.
+func (rt *SourceRuntime) closeCheckpoints(ctx context.Context, ended bool) error {
+	if rt.store == nil || !ended || rt.committing.Load() != nil {
+		return nil
 	}
-	if err := rt.store.Close(); err != nil {
+	what := "the checkpoint store's Close"
+	rt.committing.Store(&what)
+	done := make(chan error, 1)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		done <- rt.protect(what, rt.store.Close)
+		rt.committing.Store(nil)
+	}()
+	if !rt.await(ctx, noticeTime, closed) {
+		rt.log.Error("a call into the connector has not returned and is left behind", "call", what)
+		return nil // unsettled names it
+	}
+	if err := <-done; err != nil {
 		return fmt.Errorf("close checkpoints: %w", err)
 	}
 	return nil

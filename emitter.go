@@ -45,9 +45,11 @@ func (e *Emitter) Emit(ctx context.Context, r *SourceRecord) (Receipt, error) {
 
 // EmitAsync accepts a record for publishing and returns; it waits only for room,
 // which is back-pressure: 64 records or 16 MiB of a partition that the broker has
-// not answered for. After nil, done is called exactly once with what Emit would
-// return; it must not block. After an error, done is not called and the record is
-// not published. done may be nil.
+// not answered for, and 65,536 records that wait for one before them to be committed. After
+// nil, done is called exactly once with what Emit would return; it must not block. The
+// records of one partition of a topic are answered in their order; one that is refused at
+// once, and [Progress], before EmitAsync returns and on its goroutine. After an error,
+// done is not called and the record is not published. done may be nil.
 func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Receipt, error)) error {
 	if r == nil {
 		return InvalidDataf("%w: the record is nil", ErrNotEmitted)
@@ -59,10 +61,14 @@ func (e *Emitter) EmitAsync(ctx context.Context, r *SourceRecord, done func(Rece
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(e.rt.work, func() { cancel(context.Cause(e.rt.work)) })()
-	if err := e.rt.unpaused(ctx); err != nil {
+	err := e.rt.unpaused(ctx)
+	if err == nil {
+		err = e.rt.room(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)
 	}
-	err := e.rt.emit(ctx, r, done)
+	err = e.rt.emit(ctx, r, done)
 	if err != nil && !errors.Is(err, ErrNotEmitted) {
 		err = fmt.Errorf("emit %v: %w: %w", r, ErrNotEmitted, err)
 	}

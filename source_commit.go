@@ -18,11 +18,15 @@ const (
 	saveEvery = 100 * time.Millisecond
 )
 
+// maxUncommitted bounds the records that wait for one before them: some 300 bytes each.
+const maxUncommitted = 1 << 16
+
 // commitState belongs to the one goroutine that commits: the loop that polls, the one
 // beside a stream, and at the end the drain.
 type commitState struct {
-	failed bool      // nothing is committed behind what could not be
-	saved  time.Time // when the last time was
+	failed   bool      // nothing is committed behind what could not be
+	saveOnly bool      // Commit is not called any more: Poll has not returned
+	saved    time.Time // when the last time was
 }
 
 // commitReady saves and commits what may be, and returns when to come back, 0 when
@@ -46,12 +50,18 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 	if rt.store != nil {
 		err = rt.insist(ctx, "Save", func() error { return rt.store.Save(ctx, newest(offsets)) })
 	}
-	if err == nil && wanted {
+	if err == nil && wanted && c.saveOnly {
+		rt.leftUncommitted(len(offsets), "Poll has not returned")
+	} else if err == nil && wanted {
 		err = rt.insist(ctx, "Commit", func() error { return committer.Commit(ctx, offsets) })
 	}
 	c.saved = time.Now()
+	if err != nil {
+		rt.commits.Unbound()
+	}
 	switch {
 	case err == nil:
+		rt.origins.forget(rt.commits.Busy)
 	case ctx.Err() != nil: // no time is left: they are published and not committed
 		c.failed = true
 		rt.leftUncommitted(len(offsets)+rt.commits.Settled(), oneLine(err))
@@ -96,6 +106,35 @@ func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error
 			}
 		}
 		return fmt.Errorf("%s, attempt %d: %w", what, n, asFatal(err))
+	}
+}
+
+// crowded says that no record is taken before some are committed; room is when there is
+// room again, nil for now.
+func (rt *SourceRuntime) crowded(room <-chan struct{}) {
+	if room == nil {
+		rt.board.Set("commit", "")
+		return
+	}
+	if rt.board.Set("commit", fmt.Sprintf("%d records wait for one before them that the broker does not have yet", maxUncommitted)) {
+		rt.log.Warn("no record is taken: one that the broker does not have keeps those behind it from being committed", "waiting", maxUncommitted)
+	}
+}
+
+// room waits until there is room for a record that is not committed yet.
+func (rt *SourceRuntime) room(ctx context.Context) error {
+	for {
+		room := rt.commits.Room()
+		if room == nil {
+			return nil
+		}
+		rt.crowded(room)
+		select {
+		case <-room:
+			rt.crowded(nil)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 

@@ -159,14 +159,18 @@ func (f *flight) letter(r Receipt, stage string, cause error) *deadletter.Letter
 }
 
 // valueText is the body of a dead letter for a value that has none: JSON, or else what
-// fmt makes of it, so that whoever looks finds something.
+// fmt makes of it, so that whoever looks finds something. From a value that holds itself fmt
+// would not come back, and nobody could catch that: of such a one the type is said.
 func (rt *SourceRuntime) valueText(v any) (text []byte) {
 	err := rt.protect("the value's text", func() (err error) {
 		text, err = jsonPayload(v)
 		return err
 	})
 	if err != nil {
-		text = fmt.Appendf(nil, "%+v", v) // fmt catches panics itself
+		text = fmt.Appendf(nil, "a %T, which is no JSON: %s", v, oneLine(err))
+		if !holdsItself(v) {
+			text = fmt.Appendf(nil, "%+v", v) // fmt catches panics itself
+		}
 	}
 	return text
 }

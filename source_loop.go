@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -27,6 +29,12 @@ func (rt *SourceRuntime) runPoll() {
 			continue
 		}
 		rt.commitReady(rt.work, false)
+		if room := rt.commits.Room(); room != nil {
+			rt.crowded(room)
+			rt.idle(time.Hour, room)
+			rt.crowded(rt.commits.Room())
+			continue
+		}
 		var records []*SourceRecord
 		err := rt.called("Poll", func() (err error) {
 			records, err = rt.source.Poll(rt.stop)
@@ -43,6 +51,7 @@ func (rt *SourceRuntime) runPoll() {
 				rt.idle(rt.cfg.PollInterval, nil)
 			}
 		case rt.stop.Err() != nil:
+			rt.failedLast("Poll", err)
 		case err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
 			rt.idle(math.MaxInt64, nil) // commits meanwhile
@@ -103,6 +112,24 @@ func (rt *SourceRuntime) failedCall(what string, err error, wait *retry.Backoff)
 	return d
 }
 
+// failedLast deals with an error of the last call of Poll or Stream, which the stop ended:
+// what only says so is none.
+func (rt *SourceRuntime) failedLast(what string, err error) {
+	switch {
+	case err == nil, err == io.EOF:
+	case isPanic(err), KindOf(err) != KindRetryable && !isStop(rt.stop, err):
+		rt.log.Error(what+" failed while the connector stops", "error", oneLine(err))
+		rt.note(fmt.Errorf("%s: %w", what, asFatal(err)))
+	case !isStop(rt.stop, err):
+		rt.log.Warn(what+" failed while the connector stops", "error", oneLine(err))
+	}
+}
+
+// isStop reports that an error is that of a context, or why the run ends.
+func isStop(stop context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNotEmitted) || errors.Is(err, context.Cause(stop))
+}
+
 // runStream is the loop of a source that pushes.
 func (rt *SourceRuntime) runStream() {
 	wait := retry.New(rt.cfg.RetryBackoff, rt.cfg.MaxBackoff)
@@ -110,6 +137,7 @@ func (rt *SourceRuntime) runStream() {
 		err := rt.called("Stream", func() error { return rt.stream.Stream(rt.stop, &Emitter{rt}) })
 		switch {
 		case rt.stop.Err() != nil:
+			rt.failedLast("Stream", err)
 		case err == nil || err == io.EOF: // inside another error it is a connection that broke
 			rt.finished()
 			<-rt.stop.Done()

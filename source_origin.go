@@ -13,6 +13,7 @@ import (
 type origins struct {
 	mu   sync.Mutex
 	last map[string]origin // by source partition
+	many int               // when to look for those that can be forgotten
 }
 
 type origin struct {
@@ -33,6 +34,26 @@ func (o *origins) next(offset Offset) int {
 	}
 	o.last[offset.Partition] = now
 	return now.index
+}
+
+// maxOrigins is how many source partitions are remembered in any case.
+const maxOrigins = 256
+
+// forget lets go of partitions that have nothing under way, where there are many: a source whose partitions are
+// files has new ones for ever. Records that share an offset come in one poll, so no more of
+// one that was committed will.
+func (o *origins) forget(busy func(partition string) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.last) <= max(maxOrigins, o.many) {
+		return
+	}
+	for p := range o.last {
+		if !busy(p) {
+			delete(o.last, p)
+		}
+	}
+	o.many = 2 * len(o.last)
 }
 
 // back takes a number back: its record was not accepted, and when it is emitted again

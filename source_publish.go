@@ -37,8 +37,14 @@ func (rt *SourceRuntime) publishAll(records []*SourceRecord) bool {
 			rt.fail(Fatalf("Poll returned a nil record, number %d of %d", i, len(records)))
 			continue // the others are no worse for it
 		}
+		if rt.policyStop.Load() && !r.Offset.IsZero() {
+			// It comes again at the next start, behind what stopped the run. What has no
+			// offset does not, and is published.
+			rt.abandon(records[i : i+1])
+			continue
+		}
 		if err := rt.emit(rt.work, r, nil); err != nil {
-			rt.unpublished.Add(int64(len(records) - i))
+			rt.abandon(records[i:])
 			if rt.work.Err() == nil && !errors.Is(err, ErrNotEmitted) {
 				rt.fail(fmt.Errorf("publish %v: %w", r, asFatal(err)))
 			}
@@ -46,6 +52,19 @@ func (rt *SourceRuntime) publishAll(records []*SourceRecord) bool {
 		}
 	}
 	return true
+}
+
+// abandon notes records of a poll that will not be published. Their offsets may be
+// those of records that were: none of them may be committed.
+func (rt *SourceRuntime) abandon(records []*SourceRecord) {
+	rt.unpublished.Add(int64(len(records)))
+	for _, r := range records {
+		if r != nil {
+			f := &commit.Flight[Offset]{Offset: r.Offset}
+			rt.commits.Add(r.Offset.Partition, f)
+			rt.commits.Fail(f)
+		}
+	}
 }
 
 // emit accepts one record. An error means that it was not accepted: ErrNotEmitted
@@ -173,9 +192,11 @@ func (f *flight) refused(r Receipt, stage string, err error) {
 		}
 		return
 	}
-	rt.log.Error("a record cannot be published, stopping, as on_error says", "record", f.rec, "error", oneLine(err))
 	err = fmt.Errorf("%w: %v: %w", ErrStoppedByPolicy, f.rec, err)
-	rt.fail(err)
+	if rt.policyStop.CompareAndSwap(false, true) { // one says it; those behind it are counted
+		rt.log.Error("a record cannot be published, stopping, as on_error says", "record", f.rec, "error", oneLine(err))
+		rt.fail(err)
+	}
 	f.giveUp(r, err)
 }
 
@@ -195,6 +216,8 @@ func (f *flight) answer(r Receipt, err error) {
 	if errors.Is(err, danube.ErrNotSent) {
 		err = fmt.Errorf("%w: %w", ErrNotEmitted, err)
 	}
+	f.rt.answering.Add(1)
+	defer f.rt.answering.Add(-1)
 	if err := f.rt.protect("the done of EmitAsync", func() error { f.receipt(r, err); return nil }); err != nil {
 		f.rt.fail(fmt.Errorf("done of EmitAsync: %w", asFatal(err)))
 	}
@@ -208,7 +231,7 @@ func (f *flight) lost(r Receipt, err error) {
 	switch {
 	case rt.stop.Err() == nil:
 		rt.fail(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))
-	case errors.Is(err, danube.ErrNotSent), errors.Is(err, danube.ErrOutcomeUnknown), errors.Is(err, danube.ErrClosed):
+	case errors.Is(err, danube.ErrClosed), rt.work.Err() != nil:
 		// The end of the run's time, which the drain reports.
 	case rt.failedLate.CompareAndSwap(false, true):
 		rt.note(fmt.Errorf("publish %v: %w", f.rec, asFatal(err)))

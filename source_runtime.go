@@ -35,6 +35,7 @@ type SourceRuntime struct {
 
 	commitState commitState
 	unpublished atomic.Int64           // given up by the end of the run
+	policyStop  atomic.Bool            // a record ended the run, as on_error = stop says
 	failedLate  atomic.Bool            // an error that came during the drain is known
 	uncommitted atomic.Pointer[string] // what was published, and not committed before the drain deadline
 	store       CheckpointStore        // nil without one
@@ -42,6 +43,8 @@ type SourceRuntime struct {
 
 	polling    atomic.Pointer[string] // the call of Poll or Stream under way
 	committing atomic.Pointer[string] // the call of Commit or of the store under way
+	answering  atomic.Int32           // the done of EmitAsync that have not returned
+	encoding   atomic.Int32           // the records of which a codec or MarshalJSON makes the payload
 }
 
 // NewSourceRuntime checks the configuration and everything else that can be checked
@@ -57,11 +60,11 @@ func NewSourceRuntime(c SourceConnector, opts ...Option) (*SourceRuntime, error)
 	rt := &SourceRuntime{
 		core: k, source: c,
 		commitCall: k.board.NewCall("commit"),
-		commits:    commit.New[Offset](k.cfg.CommitLag),
+		commits:    commit.New[Offset](k.cfg.CommitLag, maxUncommitted),
 		general:    k.metrics.Topic(k.cfg.DestinationTopic),
 		store:      k.opts.checkpoints,
 	}
-	if a, ok := c.(*streamSource); ok {
+	if a, ok := capability[*streamSource](c); ok {
 		rt.stream = a.StreamConnector
 	}
 	return rt, nil
@@ -146,15 +149,31 @@ func (rt *SourceRuntime) drain(ctx context.Context) error {
 		rt.loop.Wait()
 		close(idle)
 	}()
-	if !rt.await(ctx, noticeTime, idle) {
+	ended := rt.await(ctx, noticeTime, idle)
+	if !ended {
 		rt.log.Error("a call into the connector has not returned and is left behind", "call", rt.underWay())
 	}
 	rt.closeTopics(ctx)
 	rt.closeDead(ctx)
-	if rt.underWay() == "" { // or Commit would run beside Poll, or beside itself
-		rt.lastCommits(ctx)
+	if !ended {
+		select {
+		case <-idle: // meanwhile
+			ended = true
+		default:
+		}
 	}
-	return rt.closeCheckpoints()
+	if !ended && rt.stream == nil && rt.polling.Load() != nil {
+		// Commit must not run beside Poll, but what is in the store is not the connector's;
+		// and a loop that comes back from Poll now commits nothing any more.
+		rt.commitState.saveOnly, ended = true, true
+	}
+	if ended {
+		rt.lastCommits(ctx)
+	} else if n := rt.commits.Settled(); n > 0 {
+		// Nobody can say what the loop does next: nothing may run beside it.
+		rt.leftUncommitted(n, or(rt.underWay(), "the loop that commits")+" has not returned")
+	}
+	return rt.closeCheckpoints(ctx, ended)
 }
 
 // underWay names the call into the connector that has not returned, if there is one.
@@ -177,6 +196,12 @@ func (rt *SourceRuntime) unsettled() string {
 	}
 	if call := rt.underWay(); call != "" {
 		left = append(left, call+" has not returned")
+	}
+	if rt.answering.Load() > 0 {
+		left = append(left, "the done of EmitAsync has not returned")
+	}
+	if rt.encoding.Load() > 0 {
+		left = append(left, "what makes a record's payload, a codec or MarshalJSON, has not returned")
 	}
 	return strings.Join(left, "; ")
 }

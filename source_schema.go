@@ -177,6 +177,8 @@ func (f *flight) encoded() (payload []byte, err error) {
 	r, schema := f.rec, f.topic.schema
 	payload = r.Payload
 	wanted := payload == nil && r.Value != nil
+	f.rt.encoding.Add(1)
+	defer f.rt.encoding.Add(-1)
 	err = f.rt.protect("the codec", func() (err error) {
 		if schema == nil {
 			payload, err = jsonPayload(r.Value)

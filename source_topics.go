@@ -47,8 +47,12 @@ func (rt *SourceRuntime) openTopics(ctx context.Context, configs []ProducerConfi
 		topics[i], _ = rt.topic(ctx, c)
 	}
 	var err error
-	for _, t := range topics {
-		<-t.ready
+	for i, t := range topics {
+		select {
+		case <-t.ready:
+		case <-rt.core.drain.Done(): // a client that ignores its context
+			return fmt.Errorf("%w: the producer of %s is still being opened", ErrDrainDeadline, configs[i].Topic)
+		}
 		if err == nil {
 			err = t.err
 		}
@@ -150,10 +154,20 @@ func (rt *SourceRuntime) topicFor(ctx context.Context, r *SourceRecord) (t *sour
 			return nil, nil, fmt.Errorf("%w: %w", ErrNotEmitted, context.Cause(ctx))
 		}
 	}
-	if errors.Is(t.err, danube.ErrInvalid) && !errors.Is(t.err, errNoSchema) {
+	if isBadTopic(t.err) {
 		return rt.noTopic(), InvalidData(t.err), nil
 	}
 	return t, nil, t.err
+}
+
+// isBadTopic reports that a topic that a record names can never be published to: no
+// name, no namespace, or one of the other dispatch strategy. A permission that is
+// missing is not the record's fault.
+func isBadTopic(err error) bool {
+	if errors.Is(err, errNoSchema) {
+		return false
+	}
+	return errors.Is(err, danube.ErrInvalid) || errors.Is(err, danube.ErrNotFound) || errors.Is(err, danube.ErrConflict)
 }
 
 // noTopic stands in for a topic that cannot be published to.
@@ -189,5 +203,12 @@ func (rt *SourceRuntime) closeTopics(ctx context.Context) {
 			}
 		})
 	}
-	wg.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		wg.Wait()
+	}()
+	if !rt.await(ctx, noticeTime, ended) { // a done that does not return, or a client that ignores its context
+		rt.log.Error("a producer has not closed and is left behind", "done_under_way", rt.answering.Load())
+	}
 }
