@@ -8,7 +8,8 @@
 //	401  when the token or the signature is missing or wrong
 //	405  for every method but POST
 //	413  for a body over the limit
-//	422  when the broker will never take the record, for its topic's schema for example
+//	422  when the broker will never take the record, for its topic's schema for example;
+//	     where dead_letter_file or dead_letter_topic is configured, it is kept there
 //	503  with Retry-After when too much is under way, when the broker does not answer in
 //	     time, and at a stop; a record that the broker may have got all the same says so,
 //	     and comes twice when it is sent again
@@ -57,7 +58,7 @@ func newSource() (connect.SourceConnector, connect.Option, connect.Option) {
 	return connect.FromStream(s), connect.WithSettings("webhook", &s.settings), connect.WithConfigChange(func(c *connect.Config) {
 		c.ConnectorName = cmp.Or(c.ConnectorName, "webhook-source")
 		c.DestinationTopic = cmp.Or(c.DestinationTopic, "/default/webhooks")
-		if c.OnError == connect.OnErrorAuto {
+		if auto := c.OnError == connect.OnErrorAuto || c.OnError == ""; auto && c.DeadLetterTopic == "" && c.DeadLetterFile == "" {
 			c.OnError = connect.OnErrorSkip // the sender hears of it, and must not end the connector
 		}
 	})

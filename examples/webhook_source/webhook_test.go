@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -109,6 +111,19 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		t.Errorf("GET: %v %v", resp, err)
 	}
 	h.stopped()
+}
+
+// The sender is told, and where somebody wants it the record is kept as well.
+func TestDeadLetters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dead.jsonl")
+	h := start(t, map[string]string{"DEAD_LETTER_FILE": path}, danubetest.WithMaxMessageSize(10))
+	h.want(h.post("/", "more than ten bytes"), 422, "cannot be published")
+	h.want(h.post("/", "ten bytes"), 200, topic)
+	h.stopped()
+	text, err := os.ReadFile(path)
+	if n := strings.Count(string(text), "\n"); err != nil || n != 1 {
+		t.Errorf("%d dead letters in %q (%v), want 1", n, text, err)
+	}
 }
 
 func TestWhoMayPost(t *testing.T) {
