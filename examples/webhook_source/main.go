@@ -26,7 +26,8 @@
 //	FORWARD_HEADERS   the headers that become attributes, separated by commas: X-GitHub-Event,X-GitHub-Delivery
 //	MAX_BODY_BYTES    1048576
 //	MAX_IN_FLIGHT     256 requests at once
-//	PUBLISH_TIMEOUT   10s, for the broker to take a record
+//	PUBLISH_TIMEOUT   8s, for the broker to take a record; 10s more, in which a request may
+//	                  arrive, must be less than DRAIN_TIMEOUT_MS, which is 20000
 //	CONNECTOR_NAME    webhook-source
 //	DANUBE_TOPIC      /default/webhooks
 //
@@ -53,7 +54,7 @@ func newSource() (connect.SourceConnector, connect.Option, connect.Option) {
 		HMACHeader:  "X-Hub-Signature-256",
 		MaxBody:     1 << 20,
 		MaxInFlight: 256,
-		Timeout:     10 * time.Second,
+		Timeout:     8 * time.Second,
 	}}
 	return connect.FromStream(s), connect.WithSettings("webhook", &s.settings), connect.WithConfigChange(func(c *connect.Config) {
 		c.ConnectorName = cmp.Or(c.ConnectorName, "webhook-source")

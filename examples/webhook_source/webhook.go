@@ -34,8 +34,9 @@ var _ connect.StreamConnector = (*webhook)(nil)
 // Initialize listens at once, so that an address that is taken is an error at start.
 // Requests are answered with 503 until the broker is there.
 func (w *webhook) Initialize(_ context.Context, setup *connect.Setup) error {
-	if drain := setup.Config().DrainTimeout; w.settings.Timeout >= drain {
-		return connect.InvalidConfigf("publish_timeout is %v and must be less than drain_timeout_ms, which is %v: a stop waits for the requests under way", w.settings.Timeout, drain)
+	if drain := setup.Config().DrainTimeout; readTime+w.settings.Timeout >= drain {
+		return connect.InvalidConfigf("publish_timeout is %v: with the %v that a request may take to arrive it must be less than drain_timeout_ms, which is %v, because a stop waits for the requests under way; make it shorter or drain_timeout_ms longer",
+			w.settings.Timeout, readTime, drain)
 	}
 	w.log = setup.Logger()
 	w.inFlight = make(chan struct{}, w.settings.MaxInFlight)

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
@@ -180,14 +182,17 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 	defer l.Close()
 	h := &hook{t: t, broker: danubetest.Run(t), addr: l.Addr().String()}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	for name, env := range map[string]map[string]string{
 		"the address is taken":       nil,
 		"open to everybody":          {"LISTEN_ADDR": ":0"},
 		"a signature without header": {"HMAC_SECRET": "x", "HMAC_HEADER": "", "MAX_IN_FLIGHT": "0"},
-		"longer than a stop":         {"LISTEN_ADDR": "127.0.0.1:0", "PUBLISH_TIMEOUT": "20s"},
+		"longer than a stop":         {"LISTEN_ADDR": "127.0.0.1:0", "PUBLISH_TIMEOUT": "10s"}, // and 10 s for the request
+		"a stop that is too short":   {"LISTEN_ADDR": "127.0.0.1:0", "DRAIN_TIMEOUT_MS": "18000"},
 		"a secret that is not there": {"LISTEN_ADDR": "127.0.0.1:0", "AUTH_TOKEN": "file:/no/such/file"},
 	} {
-		if code := h.run(t.Context(), env); code != 2 {
+		if code := h.run(ctx, env); code != 2 {
 			t.Errorf("%s: exit code %d, want 2", name, code)
 		}
 	}
