@@ -20,6 +20,13 @@ func identity(path string, info fs.FileInfo) string {
 	return filepath.Dir(path) + ":" + strconv.FormatUint(stat.Ino, 10)
 }
 
+// deleted reports whether an open file has no name any more, anywhere, and will get
+// none.
+func deleted(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink == 0
+}
+
 // partition is what a file is called in its offsets: its first name and the inode.
 func partition(path, id string) string { return path + id[strings.LastIndexByte(id, ':'):] }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,12 +25,13 @@ const (
 type fileSource struct {
 	settings settings
 	log      *slog.Logger
-	files    []*file           // that are open
-	left     map[string][]left // how far the others were read, by identity
+	files    []*file         // that are open
+	left     map[string]left // how far the others were read, by identity
 	looked   time.Time
+	missing  error // of the last look
 
 	mu      sync.Mutex
-	trouble error // of the last look
+	trouble error // missing
 }
 
 var (
@@ -51,16 +53,28 @@ func (s *fileSource) HealthCheck(context.Context) error {
 	return s.trouble
 }
 
+// report says what HealthCheck will say, once.
+func (s *fileSource) report() {
+	err := s.missing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && (s.trouble == nil || s.trouble.Error() != err.Error()) {
+		s.log.Warn("not every file can be read", "error", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	s.trouble = err
+}
+
 // Poll returns the next lines of all files.
-func (s *fileSource) Poll(ctx context.Context) (records []*connect.SourceRecord, err error) {
+func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err error) {
 	if !s.settings.Once && time.Since(s.looked) >= lookEvery {
 		s.look()
+		s.report()
 	}
-	if trouble := s.HealthCheck(ctx); s.settings.Once && trouble != nil {
-		return nil, connect.InvalidConfig(trouble)
+	if s.settings.Once && s.missing != nil {
+		return nil, connect.InvalidConfig(s.missing)
 	}
 	for _, t := range slices.Clone(s.files) {
-		if t.before != nil && t.before.f != nil && !t.before.quiet(yield) {
+		if b := t.before; b != nil && b.f != nil && !b.quiet(yield) {
 			continue
 		}
 		if records, err = s.read(t, records); err != nil {
@@ -81,9 +95,9 @@ func (s *fileSource) Poll(ctx context.Context) (records []*connect.SourceRecord,
 // read adds a file's next lines to the records.
 func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.SourceRecord, error) {
 	was := t.position
-	more, truncated, err := t.awake()
-	if truncated {
-		s.log.Warn("a file was truncated: reading it from its beginning", "path", t.path, "was_read_to", was)
+	more, rewritten, err := t.awake()
+	if rewritten {
+		s.log.Warn("a file was written anew: reading it from its beginning", "path", t.path, "was_read_to", was)
 	}
 	if !more || err != nil {
 		return records, err
@@ -134,9 +148,12 @@ func (s *fileSource) finish(t *file, records []*connect.SourceRecord) ([]*connec
 			return records, err
 		}
 	}
-	s.leave(t)
-	s.files = slices.DeleteFunc(s.files, func(other *file) bool { return other == t })
-	return records, t.close()
+	if info, err := t.f.Stat(); err == nil && deleted(info) {
+		// Another file may get its number, and be the same as far as it was read.
+		t.place = place{turn: t.turn + 1}
+		records = append(records, connect.Progress(t.offset()))
+	}
+	return records, s.leave(t)
 }
 
 // Shutdown closes what is open.
