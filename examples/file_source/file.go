@@ -43,7 +43,7 @@ func (t *file) close() error {
 		return nil
 	}
 	f := t.f
-	t.f = nil
+	t.f, t.in, t.before = nil, nil, nil // else each rotation would keep all before it
 	return f.Close()
 }
 
@@ -59,6 +59,9 @@ func (t *file) awake() (more, rewritten bool, err error) {
 	}
 	read := t.position + t.length
 	if info.Size() == read && t.seen.still(info) {
+		if t.quiet(linger) {
+			t.in = nil // it is empty, and may not be wanted for long
+		}
 		return false, false, nil
 	}
 	now, err := readTrace(t.f, read)

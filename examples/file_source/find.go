@@ -109,7 +109,7 @@ func (s *fileSource) open(path string, info fs.FileInfo, l left) (same bool, err
 	}
 	t.moved = l.path != path
 	for _, other := range s.files {
-		if other.path == t.path {
+		if other.path == t.path && l.path == path { // who has lost the name waits for nobody
 			t.before = other
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	connect "github.com/danube-messaging/danube-connect-go"
 )
@@ -151,6 +152,21 @@ func TestOnce(t *testing.T) {
 		if _, err := b.s.Poll(t.Context()); connect.KindOf(err) != connect.KindConfig || !strings.Contains(fmt.Sprint(err), "no/such") {
 			t.Errorf("a file that is not there: %v", err)
 		}
+	})
+}
+
+// A file that nobody writes takes no memory to speak of.
+func TestAQuietFile(t *testing.T) {
+	newBench(t, "a.log", func(b *bench) {
+		b.write("a.log", "1\nha")
+		long := time.Now().AddDate(-1, 0, 0)
+		b.must(os.Chtimes(filepath.Join(b.dir, "a.log"), long, long))
+		b.poll(2*linger, "a.log: 1")
+		if b.s.files[0].in != nil {
+			t.Error("its buffer is kept")
+		}
+		b.write("a.log", "lf\n2\n")
+		b.poll(soon, "a.log: half", "a.log: 2")
 	})
 }
 
