@@ -25,7 +25,7 @@ type file struct {
 	line   []byte // its beginning, up to the limit
 
 	idle   time.Time // since when there is nothing more; zero while there is
-	moved  bool      // it has lost its name, and will get no more lines soon
+	lost   time.Time // since when it does not have its name; zero while it has
 	before *file     // had the name before, and is read first
 }
 
@@ -36,6 +36,11 @@ func (t *file) offset() connect.Offset {
 
 // quiet reports whether the file has been at its end for some time.
 func (t *file) quiet(d time.Duration) bool { return !t.idle.IsZero() && time.Since(t.idle) >= d }
+
+// abandoned reports whether nobody writes the file any more.
+func (t *file) abandoned() bool {
+	return !t.lost.IsZero() && time.Since(t.lost) >= linger && t.quiet(linger)
+}
 
 // close closes a file and lets go of what it takes; closing twice is fine.
 func (t *file) close() error {

@@ -24,7 +24,7 @@ func (s *fileSource) look() {
 		names[n.id] = n.path
 	}
 	for _, t := range s.files {
-		t.moved = t.moved || names[t.id] != t.path
+		errs = append(errs, s.check(t, names[t.id] == t.path))
 	}
 	known := make(map[string]bool, len(s.files))
 	for _, t := range s.files {
@@ -68,6 +68,25 @@ func (s *fileSource) match() (list []named, errs []error) {
 	return list, errs
 }
 
+// check finds out whether an open file still has its name.
+func (s *fileSource) check(t *file, has bool) error {
+	if !has {
+		// The pattern may have seen it under another name first, or nothing at all.
+		info, err := os.Stat(t.path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		has = err == nil && identity(t.path, info) == t.id
+	}
+	switch {
+	case !has && t.lost.IsZero():
+		t.lost = s.looked
+	case has:
+		t.lost = time.Time{}
+	}
+	return nil
+}
+
 // found opens a file that is not open, unless it is known to have nothing more.
 func (s *fileSource) found(n named) error {
 	l, known := s.left[n.id]
@@ -107,7 +126,9 @@ func (s *fileSource) open(path string, info fs.FileInfo, l left) (same bool, err
 		s.left[t.id] = l
 		return true, t.close()
 	}
-	t.moved = l.path != path
+	if l.path != path {
+		t.lost = time.Now()
+	}
 	for _, other := range s.files {
 		if other.path == t.path && l.path == path { // who has lost the name waits for nobody
 			t.before = other

@@ -49,3 +49,50 @@ func TestEqualFilesOneAfterTheOther(t *testing.T) {
 		}
 	})
 }
+
+func TestANameThatIsGoneForAMoment(t *testing.T) {
+	newBench(t, "sub/app.log", func(b *bench) {
+		b.must(os.Mkdir(filepath.Join(b.dir, "sub"), 0o755))
+		b.write("sub/app.log", "1\nhalf")
+		b.poll(2*linger, "app.log: 1") // it is quiet for long
+		b.rename("sub/app.log", "sub/x")
+		b.poll(soon)
+		b.rename("sub/x", "sub/app.log")
+		b.poll(2 * linger)
+		b.write("sub/app.log", " of a line\n")
+		b.poll(soon, "app.log: half of a line")
+	})
+}
+
+// A directory that cannot be read says nothing of names.
+func TestADirectoryThatCannotBeRead(t *testing.T) {
+	newBench(t, "sub/app.log", func(b *bench) {
+		sub := filepath.Join(b.dir, "sub")
+		b.must(os.Mkdir(sub, 0o755))
+		b.write("sub/app.log", "1\nhalf")
+		b.poll(soon, "app.log: 1")
+		b.rename("sub", "other")
+		b.must(os.Symlink(sub, sub)) // leads nowhere
+		b.poll(2 * linger)
+		if b.s.HealthCheck(t.Context()) == nil {
+			t.Error("healthy without its directory")
+		}
+		b.must(os.Remove(sub))
+		b.rename("other", "sub")
+		b.write("sub/app.log", " of a line\n")
+		b.poll(soon, "app.log: half of a line")
+		b.must(b.s.HealthCheck(t.Context()))
+	})
+}
+
+// A second name of a file is not another name.
+func TestAFileWithTwoNames(t *testing.T) {
+	newBench(t, "*.log", func(b *bench) {
+		b.write("b.log", "1\nhalf")
+		b.poll(soon, "b.log: 1")
+		b.must(os.Link(filepath.Join(b.dir, "b.log"), filepath.Join(b.dir, "a.log")))
+		b.poll(2 * linger)
+		b.write("a.log", " of a line\n")
+		b.poll(soon, "b.log: half of a line")
+	})
+}

@@ -80,7 +80,7 @@ func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err
 		if records, err = s.read(t, records); err != nil {
 			return records, err
 		}
-		if s.settings.Once && t.quiet(0) || t.moved && t.quiet(linger) {
+		if s.settings.Once && t.quiet(0) || t.abandoned() {
 			if records, err = s.finish(t, records); err != nil {
 				return records, err
 			}
