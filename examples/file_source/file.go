@@ -26,6 +26,8 @@ type file struct {
 
 	idle   time.Time // since when there is nothing more; zero while there is
 	lost   time.Time // since when it does not have its name; zero while it has
+	err    error     // why it could not be read
+	tried  time.Time // the look before that: the next one tries again
 	before *file     // had the name before, and is read first
 }
 
@@ -50,6 +52,23 @@ func (t *file) close() error {
 	f := t.f
 	t.f, t.in, t.before = nil, nil, nil // else each rotation would keep all before it
 	return f.Close()
+}
+
+// reopen opens a file that could not be read again, and reads the line anew that was
+// begun. false means that it is another one by now.
+func (t *file) reopen() bool {
+	again, info, err := openFile(t.path, t.place)
+	if again == nil {
+		return err != nil
+	}
+	if identity(t.path, info) != t.id {
+		_ = again.close() // renamed in between; nothing was written
+		return true
+	}
+	_ = t.f.Close()
+	t.f, t.in, t.line, t.length = again.f, nil, nil, 0
+	t.trace, t.seen, t.idle = again.trace, state{}, time.Time{}
+	return true
 }
 
 // awake looks, after a file was at its end, whether there is more. When the file has

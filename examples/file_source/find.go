@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func (s *fileSource) look() {
 	for _, n := range list {
 		names[n.id] = n.path
 	}
-	for _, t := range s.files {
+	for _, t := range slices.Clone(s.files) {
 		errs = append(errs, s.check(t, names[t.id] == t.path))
 	}
 	known := make(map[string]bool, len(s.files))
@@ -68,7 +69,8 @@ func (s *fileSource) match() (list []named, errs []error) {
 	return list, errs
 }
 
-// check finds out whether an open file still has its name.
+// check finds out whether an open file still has its name. One that could not be read
+// is opened anew; by then it may be another one, which found finds.
 func (s *fileSource) check(t *file, has bool) error {
 	if !has {
 		// The pattern may have seen it under another name first, or nothing at all.
@@ -83,6 +85,9 @@ func (s *fileSource) check(t *file, has bool) error {
 		t.lost = s.looked
 	case has:
 		t.lost = time.Time{}
+	}
+	if t.err != nil && has && !t.reopen() {
+		_ = s.leave(t) // nothing was written
 	}
 	return nil
 }

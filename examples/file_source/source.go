@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -31,7 +32,7 @@ type fileSource struct {
 	missing  error // of the last look
 
 	mu      sync.Mutex
-	trouble error // missing
+	trouble error // missing, and what cannot be read
 }
 
 var (
@@ -46,7 +47,7 @@ func (s *fileSource) Initialize(_ context.Context, setup *connect.Setup) error {
 	return nil
 }
 
-// HealthCheck reports files that are missing or cannot be opened.
+// HealthCheck reports files that are missing or cannot be read.
 func (s *fileSource) HealthCheck(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *fileSource) HealthCheck(context.Context) error {
 
 // report says what HealthCheck will say, once.
 func (s *fileSource) report() {
-	err := s.missing
+	err := errors.Join(s.missing, s.unread())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil && (s.trouble == nil || s.trouble.Error() != err.Error()) {
@@ -64,43 +65,63 @@ func (s *fileSource) report() {
 	s.trouble = err
 }
 
-// Poll returns the next lines of all files.
+// unread joins what keeps open files from being read.
+func (s *fileSource) unread() error {
+	var errs []error
+	for _, t := range s.files {
+		if t.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", t.path, t.err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Poll returns the next lines of all files. A file that cannot be read keeps back only
+// those that have got its name: an error would make the others wait, too.
 func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err error) {
 	if !s.settings.Once && time.Since(s.looked) >= lookEvery {
 		s.look()
-		s.report()
 	}
+	defer s.report()
 	if s.settings.Once && s.missing != nil {
 		return nil, connect.InvalidConfig(s.missing)
 	}
 	for _, t := range slices.Clone(s.files) {
-		if b := t.before; b != nil && b.f != nil && !b.quiet(yield) {
+		if b := t.before; b != nil && b.f != nil && (b.err != nil || !b.quiet(yield)) {
 			continue
 		}
 		if records, err = s.read(t, records); err != nil {
 			return records, err
 		}
-		if s.settings.Once && t.quiet(0) || t.abandoned() {
+		if t.err == nil && (s.settings.Once && t.quiet(0) || t.abandoned()) {
 			if records, err = s.finish(t, records); err != nil {
 				return records, err
 			}
 		}
 	}
-	if s.settings.Once && len(s.files) == 0 {
+	switch {
+	case !s.settings.Once:
+		return records, nil
+	case len(s.files) == 0:
 		return records, io.EOF
 	}
-	return records, nil
+	return records, s.unread()
 }
 
-// read adds a file's next lines to the records.
+// read adds a file's next lines to the records. An error is one that ends the source.
 func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.SourceRecord, error) {
+	if t.err != nil && !s.settings.Once && t.tried == s.looked {
+		return records, nil
+	}
+	t.err, t.tried = nil, s.looked
 	was := t.position
 	more, rewritten, err := t.awake()
 	if rewritten {
 		s.log.Warn("a file was written anew: reading it from its beginning", "path", t.path, "was_read_to", was)
 	}
 	if !more || err != nil {
-		return records, err
+		t.err = err
+		return records, nil
 	}
 	t.idle = time.Time{}
 	start := t.position
@@ -111,7 +132,8 @@ func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.
 			break
 		}
 		if err != nil {
-			return records, err
+			t.err = err
+			break
 		}
 		if records, err = s.add(t, line, over, records); err != nil {
 			return records, err

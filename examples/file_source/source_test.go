@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -168,6 +169,61 @@ func TestAQuietFile(t *testing.T) {
 		b.write("a.log", "lf\n2\n")
 		b.poll(soon, "a.log: half", "a.log: 2")
 	})
+}
+
+// A file that cannot be read keeps back what has got its name, and nothing else.
+func TestAFileThatCannotBeRead(t *testing.T) {
+	newBench(t, "*.log", func(b *bench) {
+		b.write("a.log", "1\nha")
+		b.write("b.log", "2\n")
+		b.poll(soon, "a.log: 1", "b.log: 2")
+		spoil(b, "a.log")
+		b.write("a.log", "lf\n")
+		b.write("b.log", "4\n")
+		b.poll(0, "b.log: 4")
+		if err := b.s.HealthCheck(t.Context()); err == nil || !strings.Contains(err.Error(), "a.log") {
+			t.Errorf("health with a file that cannot be read: %v", err)
+		}
+		b.poll(soon, "a.log: half")
+		b.must(b.s.HealthCheck(t.Context()))
+		spoil(b, "a.log")
+		b.must(os.WriteFile(filepath.Join(b.dir, "a.log"), []byte("another file\n"), 0o644))
+		b.poll(soon, "a.log: another file")
+
+		b.rename("a.log", "a.1")
+		b.poll(soon)
+		spoil(b, "a.log")
+		b.write("a.log", "not before what is in a.1\n")
+		b.write("b.log", "5\n")
+		b.poll(2*linger, "b.log: 5")
+		if b.s.HealthCheck(t.Context()) == nil {
+			t.Error("healthy with a file that cannot be read")
+		}
+	})
+	newBench(t, "*.log", func(b *bench) {
+		b.write("a.log", "1\n")
+		b.write("b.log", "2\n")
+		b.start("*.log", func(s *settings) { s.Once = true })
+		spoil(b, "a.log")
+		records, err := b.s.Poll(t.Context())
+		if len(records) != 1 || err == nil || err == io.EOF || connect.KindOf(err) != connect.KindRetryable {
+			t.Errorf("got %v, %v; want the line of b.log and an error that is tried again", records, err)
+		}
+	})
+}
+
+// spoil makes an open file one that cannot be read, as ESTALE does: it helps only to
+// open it again.
+func spoil(b *bench, name string) {
+	b.t.Helper()
+	for _, t := range b.s.files {
+		if filepath.Base(t.path) == name {
+			var err error
+			b.must(t.f.Close())
+			t.f, err = os.Open(b.dir)
+			b.must(err)
+		}
+	}
 }
 
 func TestSettings(t *testing.T) {
