@@ -17,13 +17,35 @@
 // file's name as key, so that the lines of a file stay in order in a topic with
 // partitions, and the name as attribute "path".
 //
-// A file is known by its place on the disk, not by its name. One that is renamed, as log
-// rotation does, is read to its end before the one that takes its name, also when that
-// happened while nobody was reading. Name the rotated files in FILE_PATH too
-// ("app.log*") where a file may be renamed twice between two looks, which are a second
-// apart, or while this program does not run. A file that gets shorter is read from its
-// beginning. After a crash, the lines since the last checkpoint are published again,
-// with the same x-connect-source.
+// A file is known by its place on the disk, its directory and inode, and by its first KiB
+// and the last 64 bytes that were read of it; a shorter one by all of it. One that is
+// renamed, as log rotation does, is read to its end before the one that takes its name,
+// also when that happened while nobody was reading. One that gets shorter, or is written
+// anew, is read from its beginning, and so is one that gets the inode of another. A file
+// that cannot be read is tried again each second and makes the connector not ready; only
+// what has got its name waits for it.
+//
+// Lines are lost where
+//   - a file is renamed twice between two looks, which are a second apart, or while this
+//     program does not run, unless FILE_PATH has the rotated names too:
+//     "app.log,app.log.[0-9]". Not "app.log*" where they are compressed or copied
+//     (copytruncate): what the pattern matches is read as it is, and copies as new files;
+//   - a log is truncated (copytruncate) before its last lines were read. Let the rotation
+//     rename;
+//   - somebody writes to a rotated file that FILE_PATH does not match a minute after its
+//     last line;
+//   - a file is written anew, or gets the inode of one that was deleted while this program
+//     did not have it open, and is equal to the old one in all that was compared.
+//
+// Lines come twice where
+//   - the program crashes: those since the last checkpoint, with the same
+//     x-connect-source;
+//   - a file is copied, or moved to another directory that FILE_PATH matches;
+//   - a file is shortened, or changed within what is compared: all its lines.
+//
+// The checkpoint keeps a line for each file that there ever was. Where files come and go
+// for ever, stop the program now and then when all is read, empty the directory, and
+// remove the checkpoint.
 package main
 
 import (
