@@ -42,25 +42,6 @@ func ringOf(id uint64) []uint32 {
 	return ring
 }
 
-// glob reports whether a pattern of bytes, * and ? matches all of text.
-func glob(pattern, text string) bool {
-	for pattern != "" {
-		switch {
-		case pattern[0] == '*':
-			for i := 0; i <= len(text); i++ {
-				if glob(pattern[1:], text[i:]) {
-					return true
-				}
-			}
-			return false
-		case text == "" || pattern[0] != '?' && pattern[0] != text[0]:
-			return false
-		}
-		pattern, text = pattern[1:], text[1:]
-	}
-	return text == ""
-}
-
 // accepts reports whether a consumer's filters let a key through.
 func (co *consumer) accepts(key string) bool {
 	return len(co.filters) == 0 || slices.ContainsFunc(co.filters, func(f string) bool { return glob(f, key) })

@@ -24,18 +24,6 @@ func TestKeyHash(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	for _, tc := range []struct {
-		pattern, text string
-		want          bool
-	}{
-		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*", "abc", true}, {"a*", "bc", false},
-		{"*c", "abc", true}, {"a?c", "abc", true}, {"a?c", "ac", false}, {"a*b*c", "axxbyyc", true}, {"A", "a", false}, {"?", "", false},
-	} {
-		want(t, tc.pattern+" "+tc.text, danubetest.Glob(tc.pattern, tc.text), tc.want)
-	}
-}
-
 // keyed publishes one message for each key.
 func keyed(t *testing.T, b *danubetest.Broker, keys ...string) {
 	t.Helper()
