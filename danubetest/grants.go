@@ -34,6 +34,17 @@ func (p Permission) String() string {
 	return permissionNames[p]
 }
 
+// ParsePermission returns the permission of that name, see [Permission.String]. Upper and
+// lower case do not matter.
+func ParsePermission(name string) (Permission, error) {
+	for p := Lookup; p <= ManageBroker; p++ {
+		if strings.EqualFold(p.String(), name) {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("permission %q: want one of %s", name, strings.Join(permissionNames[1:], ", "))
+}
+
 // Grant lets a principal do something somewhere.
 type Grant struct {
 	// Topic is where: a topic on the wire, /namespace/topic, which may be a partition.

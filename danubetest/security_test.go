@@ -187,6 +187,19 @@ func TestGrants(t *testing.T) {
 		danubetest.WithTopic(topic, danubetest.TopicConfig{}))
 }
 
+func TestParsePermission(t *testing.T) {
+	for p := danubetest.Lookup; p <= danubetest.ManageBroker; p++ {
+		got, err := danubetest.ParsePermission(strings.ToLower(p.String()))
+		must(t, err)
+		want(t, "permission", got, p)
+	}
+	for _, name := range []string{"", "unknown"} {
+		if _, err := danubetest.ParsePermission(name); err == nil || !strings.Contains(err.Error(), "Lookup, Produce") {
+			t.Errorf("%q: error %v", name, err)
+		}
+	}
+}
+
 func jwt(secret, header, claims string) string {
 	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	text := part(header) + "." + part(claims)

@@ -45,6 +45,7 @@ func program(t *testing.T, args ...string) (addr string, c *client) {
 	})
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
+		c.said += lines.Text() + "\n"
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 			addr = m[1]
 		}
@@ -60,8 +61,9 @@ func program(t *testing.T, args ...string) (addr string, c *client) {
 
 // client talks to a control.
 type client struct {
-	t   *testing.T
-	url string
+	t    *testing.T
+	url  string
+	said string // by the program, until it had a control
 }
 
 // try sends a request and returns the status and the body of the answer.

@@ -50,8 +50,8 @@ func TestUsage(t *testing.T) {
 		{"broker --topic /default/a:x", exitUsage, false, `partitions "x"`},
 		{"broker --topic /default/a.b", exitError, false, "letters, digits"},
 		{"broker --profile wrong", exitUsage, false, "want sound or real"},
-		{"broker --brokers 0", exitError, false, "brokers: 0"},
-		{"broker --max-unacked 0", exitError, false, "want 1 to 10000"},
+		{"broker --brokers 0", exitUsage, false, `invalid value "0" for flag -brokers: want a number, 1 to 100`},
+		{"broker --max-unacked 0", exitUsage, false, `invalid value "0" for flag -max-unacked: want a number, 1 to 10000`},
 		{"broker --addr nowhere", exitError, false, "missing port"},
 		{"compare -h", exitOK, false, "-reasons"},
 		{"compare --nonsense", exitUsage, false, "flag provided but not defined"},
@@ -73,7 +73,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-var listening = regexp.MustCompile(`listening on http://(\S+),`)
+var listening = regexp.MustCompile(`listening on https?://([^\s,]+)`)
 
 // address reads what a broker says until it says where it listens.
 func address(t *testing.T, r io.Reader) (addr, said string) {
