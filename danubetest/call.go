@@ -17,6 +17,10 @@ import (
 // requestLimit is the largest request that the broker takes, in bytes on the wire.
 const requestLimit = 4 << 20
 
+// deliveryGrowth is by how much more a message may be as a delivery than as a request, at
+// most: its offset is filled in, and with TrapNoName off the subscription.
+const deliveryGrowth = 1 << 10
+
 // Method names what a client can ask of the broker, for faults, waits and the log of
 // calls.
 type Method int
@@ -170,8 +174,8 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 			return
 		}
 		c.resolve(in)
-		if size > requestLimit {
-			err = errRequestSize(size)
+		if limit := c.requestLimit(in.Method); size > limit {
+			err = errRequestSize(size, limit)
 		} else {
 			err = c.allow(in)
 		}
@@ -206,6 +210,14 @@ func (n *network) call(ctx context.Context, in *Call, req proto.Message, work fu
 		b.second(in, &err)
 	}
 	return b.waitRoom(ctx, in, err)
+}
+
+// requestLimit is the largest request of a method.
+func (c *core) requestLimit(m Method) int {
+	if m == MethodSendMessage && !c.trap(TrapOversize) {
+		return requestLimit - deliveryGrowth
+	}
+	return requestLimit
 }
 
 // second does the second half of the work, if there is one.

@@ -39,11 +39,19 @@ func (d *dispatcher) park(now time.Time) { d.parked, d.since = true, now }
 // the queue.
 func (c *core) command(s *subscription, in *Call, run func()) {
 	cmd := command{run: run}
-	if in != nil && c.trap(TrapNoStream) && len(s.backlog) >= s.commandQueue() {
+	if in != nil && c.trap(queueTrap(in.Method)) && len(s.backlog) >= s.commandQueue() {
 		cmd.room = make(chan struct{})
 		in.rooms = append(in.rooms, room{s, cmd.room})
 	}
 	s.backlog = append(s.backlog, cmd)
+}
+
+// queueTrap is the trap by which a request waits for room in a dispatcher's queue.
+func queueTrap(m Method) Trap {
+	if m == MethodAck || m == MethodNack {
+		return TrapAckWaits
+	}
+	return TrapNoStream
 }
 
 // room is where a request waits for a dispatcher's queue.

@@ -78,8 +78,8 @@ func errPayloadSize(topic string, n, limit int) error {
 	return status.Errorf(codes.InvalidArgument, "Message size %d exceeds maximum allowed %d for topic %s", n, limit, topic)
 }
 
-func errRequestSize(n int) error {
-	return status.Errorf(codes.OutOfRange, "Error, decoded message length too large: found %d bytes, the limit is: %d bytes", n, requestLimit)
+func errRequestSize(n, limit int) error {
+	return status.Errorf(codes.OutOfRange, "Error, decoded message length too large: found %d bytes, the limit is: %d bytes", n, limit)
 }
 
 func errSubscribe(topic, what string) error {

@@ -8,7 +8,7 @@ import (
 )
 
 // TopicLookup says where a topic is served: Connect when it is here, else Redirect to
-// the broker that has it, dead or alive. Behind a proxy both answer with the proxy as
+// the broker that has it, dead or alive, see [TrapDeadOwner]. Behind a proxy both answer with the proxy as
 // connect_url.
 //
 // INVALID_ARGUMENT when the name is not /namespace/topic, NOT_FOUND when there is no
@@ -27,7 +27,7 @@ func (s *discoveryService) TopicLookup(ctx context.Context, req *pb.TopicLookupR
 		if c.trap(TrapPrefix) && (t == nil || t.owner != in.node) {
 			t = c.firstLike(req.GetTopic())
 		}
-		if t == nil || t.owner == nil {
+		if t == nil || t.owner == nil || !t.owner.alive && !c.trap(TrapDeadOwner) {
 			return errNoTopicLookup(req.GetTopic())
 		}
 		owner = t.owner

@@ -10,7 +10,7 @@ import (
 // SendMessage publishes one message.
 //
 //   - CANCELLED, as a reset stream, without msg_id.
-//   - OUT_OF_RANGE when the request is larger than 4 MiB.
+//   - OUT_OF_RANGE when the request is larger than 4 MiB; see [TrapOversize] too.
 //   - NOT_FOUND when the producer is unknown: it was never created, or the broker
 //     restarted since, or the topic moved away.
 //   - INVALID_ARGUMENT when the payload is larger than [WithMaxMessageSize] allows.

@@ -46,6 +46,13 @@ const (
 	// handed messages. It has room for 4; then its subscription does nothing more,
 	// and after 32 further requests the topic's publishers wait.
 	TrapNoStream
+	// TrapAckWaits (T24): an ack or a nack waits until the dispatcher takes it, when 32
+	// commands are before it already and the dispatcher waits itself: for room with a
+	// consumer, see [TrapNoStream], or for a message, see [TrapParked]. A client that acks
+	// in the loop in which it receives and a dispatcher that sends to it then wait for each
+	// other, until the ack's deadline. Without it, the ack is answered OK at once and done
+	// when its turn comes.
+	TrapAckWaits
 	// TrapStale (T14): when a stream breaks that did not keep up, up to 4 messages stay
 	// in the consumer's channel. They are the first on the next stream, before older
 	// ones that are sent again, and then they come a second time.
@@ -143,6 +150,16 @@ const (
 	// TrapReset (T21): a request without msg_id gets no answer but the reset of its stream.
 	// Without it, INVALID_ARGUMENT.
 	TrapReset
+	// TrapOversize (T22): a message is larger as a delivery than as a request, because
+	// its offset is filled in. One that just fits into the 4 MiB of a request is then above
+	// what gRPC clients take if nobody tells them otherwise, and ends their stream each
+	// time it is sent; the end of a stream never exhausts a message. Without it, SendMessage
+	// leaves 1 KiB for that and is answered OUT_OF_RANGE beyond.
+	TrapOversize
+	// TrapDeadOwner (T32): while the topics of a broker that was killed stay with it, see
+	// [Timing], lookups at the others send clients to it, and nobody answers there. Without
+	// it, they are answered NOT_FOUND, as while a topic moves.
+	TrapDeadOwner
 	// TrapPolicy (T25): a failure policy that the admin service is given holds for
 	// subscriptions that are loaded later, and the next new consumer of one that is loaded
 	// writes the old policy back. Without it, it holds at once.
