@@ -46,6 +46,7 @@ type subscription struct {
 	topic  *topic
 	typ    SubscriptionType
 	policy FailurePolicy
+	from   origin    // where it began when it was created
 	born   time.Time // heartbeats are at whole multiples of 500 ms from here
 
 	consumers []*consumer // in order of joining
@@ -64,6 +65,12 @@ type subscription struct {
 
 	counts  subCounts
 	metered meteredSub
+}
+
+// origin is a place among all messages of a topic.
+type origin struct {
+	epoch  int
+	offset uint64
 }
 
 // consumer is one name in a subscription. It outlives its streams.
@@ -103,7 +110,7 @@ func (c *core) ready(co *consumer) bool {
 
 // newSubscription makes a subscription that starts at place low.
 func (c *core) newSubscription(t *topic, name string, low uint64) *subscription {
-	s := &subscription{name: name, topic: t, policy: c.policy(t, name), born: c.now}
+	s := &subscription{name: name, topic: t, policy: c.policy(t, name), born: c.now, from: origin{t.epoch, low}}
 	s.cursor = cursor{acks: -1, stored: -1, storeAt: c.now, begin: low}
 	if at, ok := c.graves[grave{t.name, name}]; ok {
 		delete(c.graves, grave{t.name, name})
