@@ -24,6 +24,7 @@ type core struct {
 	producers  map[uint64]*producer
 	consumers  map[uint64]*consumer
 	ids        uint64 // how many were given out
+	random     *rand.Rand
 
 	schemas registry
 	auth    auth
@@ -51,6 +52,7 @@ type grave struct{ topic, subscription string }
 func newCore(cfg *config) *core {
 	now := time.Now()
 	c := &core{
+		random:     rand.New(rand.NewPCG(cfg.seed, 0)),
 		cfg:        cfg,
 		now:        now,
 		start:      now,
@@ -79,7 +81,7 @@ func newCore(cfg *config) *core {
 func (c *core) newID() uint64 {
 	for {
 		c.ids++
-		id := rand.Uint64()>>1 | c.ids&1<<63
+		id := c.random.Uint64()>>1 | c.ids&1<<63
 		if c.producers[id] == nil && c.consumers[id] == nil && id != 0 {
 			return id
 		}

@@ -59,6 +59,12 @@
 // [WithTLS] and [WithTokens] are there each by itself; [WithTokenVerifier] with
 // [VerifyJWT] takes what the real broker takes. [WithGrants] adds permissions.
 //
+// # Checks
+//
+// [Broker.CheckAcked], [Broker.CheckAtLeastOnce], [Broker.CheckDeadLetters],
+// [Broker.CheckOrderPerKey] and others fail a test that ends with something amiss, and say
+// what. [WithSeed] repeats what is random.
+//
 // # Metrics
 //
 // Each broker counts as the real one does, with the same names. [Broker.MetricsHandler]

@@ -52,12 +52,7 @@ func newStubs(t testing.TB, conn *grpc.ClientConn) *stubs {
 // dial connects to the broker; the connection is closed with the test.
 func dial(t testing.TB, b *danubetest.Broker) *stubs {
 	t.Helper()
-	conn, err := b.Dial(grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(8<<20), grpc.MaxCallSendMsgSize(8<<20)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return newStubs(t, conn)
+	return newStubs(t, b.Conn(t, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(8<<20), grpc.MaxCallSendMsgSize(8<<20))))
 }
 
 const (

@@ -40,6 +40,19 @@ func (b *Broker) stop() {
 func (b *Broker) Start() error {
 	b.life.Lock()
 	defer b.life.Unlock()
+	return b.start()
+}
+
+// Restart is [Broker.Stop] and [Broker.Start] in one, with nobody else's in between. What
+// was stopped or killed before is there again too.
+func (b *Broker) Restart() error {
+	b.life.Lock()
+	defer b.life.Unlock()
+	b.stop()
+	return b.start()
+}
+
+func (b *Broker) start() error {
 	select {
 	case <-b.gone:
 		return errors.New("danubetest: the broker is closed")

@@ -1,6 +1,7 @@
 package danubetest_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,37 @@ func TestStopAndStartTCP(t *testing.T) { stopAndStart(t) }
 
 func TestStopAndStartBufconn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { stopAndStart(t, danubetest.WithBufconn()) })
+}
+
+func TestRestart(t *testing.T) {
+	cluster(t, func(t *testing.T, b *danubetest.Broker, s []*stubs) {
+		must(t, b.CreateTopic(topic, danubetest.TopicConfig{})) // on the first one
+		p, c := s[0].producer(topic, "p"), s[0].open(topic, sub, "c", exclusive)
+		p.send("0", "1")
+		c.offsets(2)
+		c.ack(0)
+		must(t, b.KillBroker(2))
+		must(t, b.Restart())
+		_, err := c.stream.Recv()
+		wantStatus(t, err, codes.Unavailable, "")
+		want(t, "after the kill", b.Brokers()[1].Alive, true)
+		s = dialAll(t, b)
+		c = s[0].open(topic, sub, "c", exclusive)
+		want(t, "offsets", c.offsets(1), []int{1})
+		waiting := make(chan uint64)
+		go func() { waiting <- c.next().GetMsgId().GetTopicOffset() }()
+		synctest.Wait()
+		s[0].producer(topic, "p").send("2")
+		want(t, "what was waited for", <-waiting, 2)
+
+		b.Stop()
+		must(t, b.Restart())
+		dialAll(t, b)[2].producer("/default/other", "p")
+		must(t, b.Close())
+		if err := b.Restart(); err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("of a closed one: %v", err)
+		}
+	})
 }
 
 func TestDropStreams(t *testing.T) {

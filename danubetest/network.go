@@ -118,7 +118,10 @@ func (n *network) serve() {
 	if n.b.cfg.tls != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(n.b.cfg.tls)))
 	}
-	srv := grpc.NewServer(opts...)
+	srv := grpc.NewServer(append(opts, n.b.cfg.serverOptions...)...)
+	for _, register := range n.b.cfg.register {
+		register(srv)
+	}
 	pb.RegisterProducerServiceServer(srv, &producerService{network: n})
 	pb.RegisterConsumerServiceServer(srv, &consumerService{network: n})
 	pb.RegisterDiscoveryServer(srv, &discoveryService{network: n})

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // Option changes how a [Broker] is made. Options are applied in order.
@@ -31,6 +34,8 @@ type config struct {
 	grants        map[string][]Grant // by principal; nil where everything is allowed
 	admins        []string
 	metricsAddr   string
+	serverOptions []grpc.ServerOption
+	register      []func(*grpc.Server)
 	logger        *slog.Logger
 	forgetAcked   bool
 	callLog       int
@@ -40,6 +45,7 @@ type config struct {
 	dispatchRate  int
 	cache         int
 	traps         [traps]bool
+	seed          uint64
 }
 
 type topicOption struct {
@@ -59,6 +65,7 @@ func newConfig(opts []Option) (config, error) {
 		callLog:    10_000,
 		brokers:    1,
 		cache:      1024,
+		seed:       rand.Uint64(),
 		timing:     Timing{Gap: 2 * time.Second, Failover: 25 * time.Second},
 	}
 	cfg.setProfile(Sound)
@@ -205,6 +212,17 @@ func WithLimits(limits Limits) Option {
 			return fmt.Errorf("limits: %+v: want 0 or more", limits)
 		}
 		c.limits = limits
+		return nil
+	}
+}
+
+// WithSeed makes the ids of producers and consumers the same in every run that asks for
+// them in the same order, and with them which consumer of a KeyShared subscription gets
+// which keys. Without it they differ each time; [Run] says what the seed was when a test
+// has failed.
+func WithSeed(seed uint64) Option {
+	return func(c *config) error {
+		c.seed = seed
 		return nil
 	}
 }

@@ -1,5 +1,7 @@
 package danubetest
 
+import "google.golang.org/grpc"
+
 // TB is the part of testing.TB that this package needs: Helper, Cleanup, Fatalf,
 // Errorf, Logf and Failed, with their usual meaning.
 type TB interface {
@@ -32,9 +34,20 @@ func Run(t TB, opts ...Option) *Broker {
 			t.Errorf("danubetest: %s", u)
 		}
 		if t.Failed() {
-			t.Logf("danubetest: state of the broker:\n%s", b.Dump())
+			t.Logf("danubetest: state of the broker, made with seed %d:\n%s", b.cfg.seed, b.Dump())
 		}
 		b.Close()
 	})
 	return b
+}
+
+// Conn is [Broker.Dial] for a test: it closes the connection when the test ends.
+func (b *Broker) Conn(t TB, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := b.Dial(opts...)
+	if err != nil {
+		t.Fatalf("danubetest: connect: %v", err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }

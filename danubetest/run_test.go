@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
@@ -133,6 +135,48 @@ func TestIDsUseAllOfUint64(t *testing.T) {
 			t.Errorf("%d high, %d low", high, low)
 		}
 	})
+}
+
+// The same seed gives the same ids, and with them the same shares of keys.
+func TestWithSeed(t *testing.T) {
+	run := func(opts ...danubetest.Option) (ids []uint64) {
+		bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+			ids = append(ids, s.producer(topic, "p").id, s.subscribe(topic, sub, "a", keyShared).id, s.subscribe(topic, sub, "b", keyShared).id)
+		}, opts...)
+		return ids
+	}
+	want(t, "again", run(danubetest.WithSeed(7)), run(danubetest.WithSeed(7)))
+	for what, other := range map[string][]uint64{"another seed": run(danubetest.WithSeed(8)), "none": run()} {
+		if slices.Equal(run(danubetest.WithSeed(7)), other) {
+			t.Errorf("%s: the same ids %d", what, other)
+		}
+	}
+	tb := new(fakeTB)
+	tb.run(func(tb danubetest.TB) {
+		danubetest.Run(tb, danubetest.WithSeed(7))
+		tb.Errorf("failed")
+	})
+	if len(tb.logs) != 1 || !strings.Contains(tb.logs[0], "made with seed 7:") {
+		t.Errorf("logs: %q", tb.logs)
+	}
+}
+
+func TestConn(t *testing.T) {
+	tb := new(fakeTB)
+	var conn *grpc.ClientConn
+	tb.run(func(tb danubetest.TB) {
+		b := danubetest.Run(tb)
+		conn = b.Conn(tb)
+		newStubs(t, conn).producer(topic, "p")
+	})
+	want(t, "after the test", conn.GetState(), connectivity.Shutdown)
+	tb = new(fakeTB)
+	tb.run(func(tb danubetest.TB) {
+		danubetest.Run(tb).Conn(tb, grpc.WithDefaultServiceConfig("nonsense"))
+	})
+	if len(tb.fatal) != 1 || !strings.Contains(tb.fatal[0], "danubetest: connect: ") {
+		t.Errorf("fatal: %q", tb.fatal)
+	}
 }
 
 // A helper for tests must not bring the testing package into programs.

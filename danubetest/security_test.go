@@ -36,10 +36,7 @@ func (t bearer) RequireTransportSecurity() bool { return false }
 // as connects with a header.
 func as(t testing.TB, b *danubetest.Broker, header string) *stubs {
 	t.Helper()
-	conn, err := b.Dial(grpc.WithPerRPCCredentials(bearer(header)))
-	must(t, err)
-	t.Cleanup(func() { conn.Close() })
-	return newStubs(t, conn)
+	return newStubs(t, b.Conn(t, grpc.WithPerRPCCredentials(bearer(header))))
 }
 
 // ask sends one request of every service and returns the answers by name.

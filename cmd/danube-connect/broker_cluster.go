@@ -18,6 +18,15 @@ func clusterFlags(fs *flag.FlagSet) group {
 	brokers := numberFlag(fs, "brokers", 1, 100, 1, "run `n` brokers, on the ports from that of -addr on")
 	proxy := fs.Bool("proxy", false, "put a proxy before the brokers, as in Kubernetes, which alone listens")
 	metrics := fs.String("metrics", "", "tell each broker's metrics over HTTP, from this `host:port` on")
+	var seed []danubetest.Option
+	fs.Func("seed", "repeat what is random: ids, and with them who gets which keys of a KeyShared subscription; a `number`", func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return errors.New("want a number, 0 or more")
+		}
+		seed = []danubetest.Option{danubetest.WithSeed(n)}
+		return nil
+	})
 	draining := durationFlag(fs, "draining", 0, "how long a topic that moves refuses messages first, a `duration`")
 	gap := durationFlag(fs, "gap", 2*time.Second, "how long a topic that moves has no broker then, a `duration`")
 	failover := durationFlag(fs, "failover", 25*time.Second, "how long the topics of a killed broker stay with it, a `duration`")
@@ -32,7 +41,7 @@ func clusterFlags(fs *flag.FlagSet) group {
 		if *metrics != "" {
 			opts = append(opts, danubetest.WithMetrics(*metrics))
 		}
-		return opts, nil
+		return append(opts, seed...), nil
 	}
 }
 

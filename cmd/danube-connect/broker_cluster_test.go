@@ -23,6 +23,21 @@ func TestProxyFlag(t *testing.T) {
 	}
 }
 
+func TestSeedFlag(t *testing.T) {
+	id := func(args ...string) uint64 {
+		addr, _ := program(t, args...)
+		s := calling(t, addr)
+		id, err := s.producer("/default/a", "p")
+		s.wantCode("a producer", err, codes.OK)
+		return id
+	}
+	first, again, other := id("-seed", "7"), id("-seed", "7"), id("-seed", "8")
+	if first != again || first == other {
+		t.Errorf("ids %d and %d, of another seed %d", first, again, other)
+	}
+	refused(t, exitUsage, "-seed -1", `invalid value "-1" for flag -seed: want a number, 0 or more`)
+}
+
 func TestMetricsFlag(t *testing.T) {
 	_, c := program(t, "-metrics", "127.0.0.1:0", "-brokers", "2", "-topic", "/default/a")
 	line := regexp.MustCompile(`metrics at (\S+) (\S+)`).FindStringSubmatch(c.said)

@@ -200,10 +200,7 @@ func (c *control) start(r *http.Request) (any, error) {
 	return nil, c.b.StartBroker(n)
 }
 
-func (c *control) restart(*http.Request) (any, error) {
-	c.b.Stop()
-	return nil, c.b.Start()
-}
+func (c *control) restart(*http.Request) (any, error) { return nil, c.b.Restart() }
 
 // message is a message as /messages shows it.
 type message struct {
