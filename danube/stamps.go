@@ -117,7 +117,9 @@ func (t *StampTracker) makeRoom(now time.Time) {
 }
 
 // parseStamp takes a stamp apart: producer/epoch/number, the epoch beginning with the
-// second at which the producer was opened. The number is below 2^32.
+// second at which the producer was opened. The number is below 2^32. What a producer
+// would not have written so, such as a number with a zero before it, is no stamp: two
+// texts must not be one message.
 func parseStamp(topic, stamp string) (line stampLine, opened int64, number uint64, ok bool) {
 	rest, digits, ok := cutLast(stamp)
 	if !ok {
@@ -128,15 +130,19 @@ func parseStamp(topic, stamp string) (line stampLine, opened int64, number uint6
 		return line, 0, 0, false
 	}
 	number, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil {
+	if err != nil || padded(digits) {
 		return line, 0, 0, false
 	}
 	seconds, _, _ := strings.Cut(epoch, "-")
-	if opened, err = strconv.ParseInt(seconds, 10, 64); err != nil {
+	second, err := strconv.ParseUint(seconds, 10, 63)
+	if err != nil || padded(seconds) {
 		return line, 0, 0, false
 	}
-	return stampLine{topic, producer, epoch}, opened, number, true
+	return stampLine{topic, producer, epoch}, int64(second), number, true
 }
+
+// padded reports whether a number is written with a zero before it.
+func padded(digits string) bool { return len(digits) > 1 && digits[0] == '0' }
 
 func cutLast(s string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, '/')
