@@ -71,6 +71,7 @@ func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []An
 		n = &stampNumbers{}
 		if since, known := t.since[topic]; known && opened > since {
 			n.known, n.next = true, min(number, 1)
+			n.floor = n.next
 		}
 		t.makeRoom(now)
 		t.lines[line] = n

@@ -33,6 +33,7 @@ func TestStampTracker(t *testing.T) {
 		{"two epochs", "p/900-a/1 p/1001-b/1 p/900-a/3", "gap p/900-a 2-2"},
 		{"a slash in the name", "a/b/900-x/1 a/b/900-x/3", "gap a/b/900-x 2-2"},
 		{"after 2^32 messages", "p/900-a/4294967295 p/901-a/0 p/901-a/1", ""},
+		{"below what a producer opened later begins with", "p/1001-a/2 p/1001-a/0 p/1001-a/3", "gap p/1001-a 1-1"},
 		{"no stamps", "5 p/5 /900/1 p/x/5 p/900-a/ p/900-a/-1 p/900-a/4294967296 p/900-a/18446744073709551615 p/900-a/05 p/+900-a/5 p/0900-a/9", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
