@@ -32,14 +32,22 @@ const (
 	repeatOrigins = 16384
 )
 
-// splitStamp takes a stamp apart: producer and epoch, and the number.
+// splitStamp takes a stamp apart: producer and epoch, and the number. Anything else, such
+// as "2024/05", is no stamp, since what comes twice with it is dropped.
 func splitStamp(stamp string) (line string, number uint64, ok bool) {
 	i := strings.LastIndexByte(stamp, '/')
-	if i <= 0 {
+	if i < 0 {
 		return "", 0, false
 	}
-	number, err := strconv.ParseUint(stamp[i+1:], 10, 64)
-	return stamp[:i], number, err == nil
+	line, digits := stamp[:i], stamp[i+1:]
+	if epoch := strings.LastIndexByte(line, '/'); epoch <= 0 || epoch == len(line)-1 {
+		return "", 0, false
+	}
+	number, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || len(digits) > 1 && digits[0] == '0' {
+		return "", 0, false
+	}
+	return line, number, true
 }
 
 // ended notes a message whose delivery has ended for good.
