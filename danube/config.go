@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc"
 )
@@ -147,31 +148,59 @@ func parseEndpoint(s string) (endpoint, error) {
 		if err != nil {
 			var part *url.Error
 			if errors.As(err, &part) {
-				err = part.Err // without the address, which may have a password in it
+				err = part.Err // without the address
+			}
+			if strings.Contains(s, "@") {
+				err = errors.New("it cannot be read") // the part that cannot may be of a password
 			}
 			return "", invalid("address of a broker: %w; want http://host:port", err)
 		}
 		switch u.Scheme {
 		case "http", "https":
 		default:
-			return "", invalid("address %q: scheme %q; want http://host:port or https://host:port", u.Redacted(), u.Scheme)
+			return "", invalid("address %q: another scheme; want http://host:port or https://host:port", shown(s))
 		}
 		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return "", invalid("address %q: only http://host:port is understood", u.Redacted())
+			return "", invalid("address %q: only http://host:port is understood", shown(s))
 		}
 		hostport = u.Host
 	}
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil || host == "" || port == "" {
-		return "", invalid("address %q: want http://host:port or host:port", hostport)
+		return "", invalid("address %q: want http://host:port or host:port", shown(hostport))
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", invalid("address %q: port %q is not a number from 1 to 65535", hostport, port)
+	if !isPort(port) {
+		return "", invalid("address %q: port %q is not a number from 1 to 65535", shown(hostport), shown(port))
 	}
-	if strings.ContainsAny(host, " \t\r\n,;/@\"'<>") {
-		return "", invalid("address %q: %q is not a host; several addresses are several seeds", hostport, host)
+	if strings.ContainsAny(host, ",;/@\"'<>?#\\") || strings.ContainsFunc(host, noText) || !strings.Contains(host, ":") && strings.Contains(host, "%") {
+		return "", invalid("address %q: %q is not a host; several addresses are several seeds", shown(hostport), shown(host))
 	}
 	return endpoint(net.JoinHostPort(host, port)), nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+// noText is for what would garble a log, and names no host.
+func noText(r rune) bool {
+	return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+}
+
+// shown is an address for an error: a user and a password may stand before an @, also
+// where the address is not one that can be read.
+func shown(s string) string {
+	i := strings.LastIndexByte(s, '@')
+	if i < 0 {
+		return s
+	}
+	for _, scheme := range []string{"http://", "https://"} {
+		if strings.HasPrefix(s, scheme) {
+			return scheme + "xxxxx" + s[i:]
+		}
+	}
+	return "xxxxx" + s[i:]
 }
 
 // reachable replaces the host of a broker that advertises the address it is bound

@@ -5,24 +5,29 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
-// An address of a user or a broker is refused, or is something that can be dialed and
-// is read the same way again.
+// An address of a user or a broker is refused, without a word of what may be a password,
+// or is something that can be dialed and is read the same way again.
 func FuzzEndpoint(f *testing.F) {
 	for _, s := range []string{
 		"http://h:6650", "https://h:6650/", "h:6650", "[::1]:1", "http://[fe80::1%25eth0]:1", "http://u:p@h:1", "http://h", "://", "h:0", "h:65536", "0.0.0.0:1",
 		"http://h:1/p?q#f", "HTTP://h:1", "h:1,h:2", "\x00:1", "http://%zz:1", "[:1", "http://ключ:1",
+		"me:" + password + "@h:1", "http://me:" + password + "/@h:1", "http://me:" + password + "#@h:1", "me:" + password + "@h:1://", "h\x1b[2J:1", "h?x:1", "\xff:1", "http://h%00:1", "h%25x:1",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		e, err := parseEndpoint(s)
 		if err != nil {
-			if e != "" {
+			if e != "" || tellsPassword(s, err) {
 				t.Errorf("%q beside %v", e, err)
 			}
 			return
+		}
+		if strings.ContainsFunc(string(e), func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }) {
+			t.Errorf("%q is no address", e)
 		}
 		host, port, err := net.SplitHostPort(string(e))
 		if err != nil || host == "" || port == "" {
@@ -35,6 +40,14 @@ func FuzzEndpoint(f *testing.F) {
 			t.Errorf("%q is reachable at %q", e, via)
 		}
 	})
+}
+
+// password is in addresses that should have none, before an @.
+const password = "s3cr3t"
+
+func tellsPassword(address string, err error) bool {
+	before := address[:strings.LastIndex(address, "@")+1]
+	return strings.Count(address, password) == strings.Count(before, password) && strings.Contains(err.Error(), password)
 }
 
 // Whatever a broker lists: partitions are numbers in order, each once.

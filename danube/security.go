@@ -82,7 +82,7 @@ func (s security) admits(address string) error {
 		return nil
 	}
 	return invalid("the broker gives %q as address, and this client was opened with %s:// addresses: all brokers of a cluster need the same auth.mode and an address that fits it (advertised_listeners), and the client's addresses the same scheme",
-		address, schemeName(s.secure))
+		shown(address), schemeName(s.secure))
 }
 
 // hint adds to a connection that failed what its error may mean here.
