@@ -134,7 +134,8 @@ func TestMetricsURL(t *testing.T) {
 			t.Errorf("%s: got %q, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "h:9040", "http://", "ftp://h/metrics", "://", "http://u:secret@h:x", "udp://u:secret@h/"} {
+	for _, in := range []string{"", "h:9040", "http://", "ftp://h/metrics", "://", "http://u:secret@h:x", "udp://u:secret@h/", "u:secret@h:9040/metrics", "http://u:secret/@h:9040",
+		"http://:9040", "http://h:", "http://h:0", "http://[::1]:65536", "http://h/metrics#x"} {
 		if got, err := metricsURL(in); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: got %q, %v", in, got, err)
 		}

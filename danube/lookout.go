@@ -159,8 +159,11 @@ func metricsURL(s string) (string, error) {
 	if err != nil {
 		return "", invalid("Metrics: an address that cannot be read; want http://host:9040/metrics")
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", invalid("Metrics: %q; want http://host:9040/metrics", u.Redacted())
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
+		return "", invalid("Metrics: %q; want http://host:9040/metrics", shown(s))
+	}
+	if strings.Contains(u.Host[strings.LastIndexByte(u.Host, ']')+1:], ":") && !isPort(u.Port()) {
+		return "", invalid("Metrics: %q: the port is not a number from 1 to 65535", shown(s))
 	}
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = "/metrics"
