@@ -222,6 +222,11 @@ func TestVerifyJWT(t *testing.T) {
 		{"an audience", jwt("secret", hs256, strings.Replace(fmt.Sprintf(claims, 1001), "{", `{"aud":"a",`, 1)), false},
 		{"no JSON", jwt("secret", hs256, "nonsense"), false},
 		{"no token", "a.b", false},
+		{"one that never expires", jwt("secret", hs256, strings.Replace(claims, "%d", "18446744073709551615", 1)), true},
+		{"one that ends before 1970", jwt("secret", hs256, fmt.Sprintf(claims, -1)), false},
+		{"other names", jwt("secret", hs256, strings.ToUpper(fmt.Sprintf(claims, 1001))), false},
+		{"another name for the algorithm", jwt("secret", `{"ALG":"HS256"}`, fmt.Sprintf(claims, 1001)), false},
+		{"a line break", jwt("secret", hs256, fmt.Sprintf(claims, 1001)) + "\n", false},
 	} {
 		name, err := verify(tt.token, now)
 		if (err == nil) != tt.good || tt.good && name != "me" {
