@@ -67,6 +67,9 @@ func (s *topicAdmin) CreateTopic(ctx context.Context, req *adminpb.NewTopicReque
 func (s *topicAdmin) CreatePartitionedTopic(ctx context.Context, req *adminpb.PartitionedTopicRequest) (*adminpb.TopicResponse, error) {
 	in := Call{Method: MethodCreatePartitionedTopic, Topic: req.GetBaseName()}
 	err := s.call(ctx, &in, req, func(c *core) error {
+		if n := req.GetPartitions(); n > maxPartitions {
+			return errAdmin("create the topic "+req.GetBaseName(), fmt.Errorf("%d partitions: danubetest has %d at most", n, maxPartitions))
+		}
 		for i := range req.GetPartitions() {
 			t, err := c.addTopic(partitionName(req.GetBaseName(), int(i)), adminDispatch(req.GetDispatchStrategy()), c.place())
 			if err != nil {

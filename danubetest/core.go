@@ -143,6 +143,10 @@ func (c *core) sorted() []*topic {
 	return all
 }
 
+// maxPartitions is what one request creates at most: each is a topic, and a number that
+// is a mistake would fill the memory.
+const maxPartitions = 1 << 14
+
 // createTopic creates a topic, or all partitions of one, by hand. Errors are for
 // people.
 func (c *core) createTopic(name string, cfg TopicConfig) error {
@@ -150,8 +154,8 @@ func (c *core) createTopic(name string, cfg TopicConfig) error {
 	switch {
 	case !ok || name[0] != '/' || ns == "" || name[len(name)-1] == '/':
 		return fmt.Errorf("topic %q: want /namespace/name of letters, digits, _ and -", name)
-	case cfg.Partitions < 0:
-		return fmt.Errorf("topic %q: %d partitions: want 0 or more", name, cfg.Partitions)
+	case cfg.Partitions < 0 || cfg.Partitions > maxPartitions:
+		return fmt.Errorf("topic %q: %d partitions: want 0 to %d", name, cfg.Partitions, maxPartitions)
 	case cfg.Dispatch != Reliable && cfg.Dispatch != NonReliable:
 		return fmt.Errorf("topic %q: dispatch %d: want Reliable or NonReliable", name, cfg.Dispatch)
 	}

@@ -49,7 +49,7 @@ type Fault struct {
 	Delay time.Duration
 	// EndStream ends the stream that a delivery would go out on.
 	EndStream StreamEnd
-	// Duplicate sends the message so many times more.
+	// Duplicate sends the message so many times more, 10000 at most.
 	Duplicate int
 	// Reorder sends the message after the next one of its stream. When no other comes, it
 	// does not come either before the stream has ended.
@@ -80,6 +80,9 @@ type Fault struct {
 	Optional bool
 }
 
+// maxDuplicates bounds the copies that one delivery queues.
+const maxDuplicates = 10000
+
 // Check reports what makes no sense in a fault: fields out of range, and effects that
 // exclude each other.
 func (f *Fault) Check() error {
@@ -89,6 +92,8 @@ func (f *Fault) Check() error {
 	switch {
 	case f.Count < -1, f.Skip < 0, f.Delay < 0, f.Duplicate < 0:
 		return errors.New("fields Count, Skip, Delay and Duplicate must not be negative, but for Count -1")
+	case f.Duplicate > maxDuplicates:
+		return fmt.Errorf("field Duplicate: %d is more than %d", f.Duplicate, maxDuplicates)
 	case f.EndStream < 0 || f.EndStream > StreamReset:
 		return fmt.Errorf("field EndStream: %d is unknown", f.EndStream)
 	case f.Observe && (delivers || rpc || f.AfterApply):

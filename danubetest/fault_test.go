@@ -2,6 +2,7 @@ package danubetest_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -183,6 +184,19 @@ func TestFaultDelay(t *testing.T) {
 	})
 }
 
+// Delays that are longer than a duration can be are no delay of none.
+func TestFaultDelaysAddUp(t *testing.T) {
+	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		for range 2 {
+			b.Fault(danubetest.Fault{Methods: only(danubetest.MethodCreateProducer), Delay: math.MaxInt64})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := s.producers.CreateProducer(ctx, &pb.ProducerRequest{TopicName: topic, ProducerName: "p", DispatchStrategy: 1})
+		want(t, "code", status.Code(err), codes.DeadlineExceeded)
+	})
+}
+
 func TestFaultObserve(t *testing.T) {
 	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
 		p := s.producer(topic, "p")
@@ -276,7 +290,7 @@ func TestOpeningFaults(t *testing.T) {
 func TestNonsenseFaults(t *testing.T) {
 	err := status.Error(codes.Aborted, "x")
 	for _, f := range []danubetest.Fault{
-		{Count: -2}, {Skip: -1}, {Delay: -1}, {Duplicate: -1},
+		{Count: -2}, {Skip: -1}, {Delay: -1}, {Duplicate: -1}, {Duplicate: 10001},
 		{EndStream: 9}, {Methods: only(99)}, {Methods: only(0)},
 		{Observe: true, Err: err}, {Observe: true, EndStream: danubetest.StreamEOF}, {Observe: true, AfterApply: true},
 		{Hang: true, Err: err}, {Hang: true, Duplicate: 1}, {Err: err, EndStream: danubetest.StreamEOF},

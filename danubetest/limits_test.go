@@ -40,6 +40,19 @@ func TestLimits(t *testing.T) {
 	}, danubetest.WithLimits(danubetest.Limits{Consumers: 1}))
 }
 
+// A number that is a mistake is one, and does not fill the memory.
+func TestPartitionsAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
+		if err := b.CreateTopic("/default/many", danubetest.TopicConfig{Partitions: 1 << 40}); err == nil {
+			t.Error("by hand: no error")
+		}
+		_, err := s.topics.CreatePartitionedTopic(t.Context(), &adminpb.PartitionedTopicRequest{BaseName: "/default/many", Partitions: 1<<32 - 1})
+		wantStatus(t, err, codes.NotFound, "16384 at most")
+		want(t, "topics", len(b.Messages("/default/many")), 0)
+		must(t, b.CreateTopic("/default/many", danubetest.TopicConfig{}))
+	})
+}
+
 func TestNamespaces(t *testing.T) {
 	bubble(t, func(t *testing.T, b *danubetest.Broker, s *stubs) {
 		ctx := t.Context()

@@ -266,7 +266,7 @@ func WithCallLog(n int) Option {
 // TopicConfig describes a topic that is created by hand.
 type TopicConfig struct {
 	// Partitions is how many topics called name-part-0, name-part-1 and so on are
-	// created in place of one called name. 0 means not partitioned.
+	// created in place of one called name, 16384 at most. 0 means not partitioned.
 	Partitions int
 	// Dispatch is Reliable when left out.
 	Dispatch Dispatch

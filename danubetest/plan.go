@@ -2,6 +2,7 @@ package danubetest
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 )
@@ -62,7 +63,9 @@ func (s *faultSet) plan(c *core, in *Call) (p plan) {
 		}
 		c.cfg.logger.Info("fault fired", "method", in.Method.String(), "topic", in.Topic, "hits", f.hits)
 		p.faulted = true
-		p.delay += f.Delay
+		if p.delay += f.Delay; p.delay < 0 { // together for ever
+			p.delay = math.MaxInt64
+		}
 		p.after = f.AfterApply
 		if !f.decides() {
 			continue
