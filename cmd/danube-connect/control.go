@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,12 @@ type control struct {
 	next   int
 }
 
-// maxBody is the largest request that control reads, in bytes.
-const maxBody = 16 << 20
+// maxBody is the largest request that control reads, and maxPublish the largest sum of
+// payloads that one publishes, in bytes.
+const (
+	maxBody    = 16 << 20
+	maxPublish = 256 << 20
+)
 
 // listenControl opens the listener. Whoever reaches it can do anything with the broker, so
 // it is only for this machine unless public says otherwise.
@@ -118,6 +123,10 @@ func (c *control) reply(w http.ResponseWriter, r *http.Request, f answer) {
 		write(w, http.StatusForbidden, problem(fmt.Errorf("host %q is not this machine", host)))
 		return
 	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		write(w, http.StatusBadRequest, problem(fmt.Errorf("parameters: %w", err)))
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	v, err := f(r)
 	var wait *danubetest.WaitError
@@ -162,7 +171,7 @@ func read(r *http.Request, v any) error {
 	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
 		return bad("body: %w", err)
 	}
-	if d.More() {
+	if err := d.Decode(new(json.RawMessage)); !errors.Is(err, io.EOF) { // d.More says no at a bracket
 		return bad("body: there is more than one value")
 	}
 	return nil

@@ -107,6 +107,9 @@ func (c *control) createSubscription(r *http.Request) (any, error) {
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
+	if in.Subscription == "" {
+		return nil, bad("subscription is missing")
+	}
 	var opts danubetest.SubOpts
 	switch in.From {
 	case "", "latest":
@@ -150,6 +153,9 @@ func (c *control) publish(r *http.Request) (any, error) {
 	if in.Count < 0 || in.Count > 1_000_000 {
 		return nil, bad("count %d: want 0 to 1000000", in.Count)
 	}
+	if len(payload)*in.Count > maxPublish {
+		return nil, bad("count %d: the payloads have more than %d bytes together", in.Count, maxPublish)
+	}
 	ids := []place{}
 	for range max(in.Count, 1) {
 		id, err := c.b.Publish(in.Topic, payload, danubetest.PubOpts{Key: in.Key, Attributes: in.Attributes, Producer: in.Producer})
@@ -167,7 +173,10 @@ func brokerOf(r *http.Request) (int, error) {
 		Broker int `json:"broker"`
 	}
 	err := read(r, &in)
-	return max(in.Broker, 1), err
+	if in.Broker == 0 {
+		in.Broker = 1
+	}
+	return in.Broker, err
 }
 
 func (c *control) move(r *http.Request) (any, error) {
@@ -200,7 +209,13 @@ func (c *control) start(r *http.Request) (any, error) {
 	return nil, c.b.StartBroker(n)
 }
 
-func (c *control) restart(*http.Request) (any, error) { return nil, c.b.Restart() }
+// restart is for all brokers: a body that names one is an error.
+func (c *control) restart(r *http.Request) (any, error) {
+	if err := read(r, &struct{}{}); err != nil {
+		return nil, err
+	}
+	return nil, c.b.Restart()
+}
 
 // message is a message as /messages shows it.
 type message struct {
