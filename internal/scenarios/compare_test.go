@@ -88,11 +88,16 @@ func TestGolden(t *testing.T) {
 	if text, _ := os.ReadFile(name); string(text) != "== "+first+"\na\n\nb\n== "+second+"\n" {
 		t.Errorf("written: %q", text)
 	}
+	for _, line := range []string{"== x", "two\nlines"} {
+		if err := (scenarios.Golden{first: {line}}).Write(name); err == nil || !strings.Contains(err.Error(), "cannot be recorded") {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
 	again, err := scenarios.ReadGolden(name)
 	if err != nil || len(again) != 2 || !slices.Equal(again[first], []string{"a", "", "b"}) || len(again[second]) != 0 {
 		t.Errorf("read again: %v, %v", again, err)
 	}
-	for text, want := range map[string]string{"a\n": "before the first", "== a\n== a\n": "twice"} {
+	for text, want := range map[string]string{"a\n": "before the first", "== a\n== a\n": "twice", "== \nx\n": "without a name", "== a\nx": "cut short"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -115,9 +115,10 @@ func (l *Lab) Stop(format string, args ...any) {
 	panic(stopped{})
 }
 
-// Log writes a line of the transcript. What is different in each run is taken out.
+// Log writes a line of the transcript, one whatever is in it. What is different in each run
+// is taken out.
 func (l *Lab) Log(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
+	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`)
 	line = strings.ReplaceAll(line, "_"+l.run+"_z", "")
 	for i, url := range l.on.Seeds() {
 		line = strings.ReplaceAll(line, strings.TrimPrefix(url, "http://"), fmt.Sprintf("NODE%d", i))
