@@ -128,6 +128,7 @@ const maxHoles = 1 << 16
 // wholly or in part.
 func (g *gaps) got(offset uint64) (filled bool) {
 	switch {
+	case offset+1 == 0: // nothing can be expected after it, and no log gets there
 	case !g.known:
 		g.known, g.next, g.floor = true, offset+1, offset
 	case offset == g.next:
@@ -155,7 +156,7 @@ func (g *gaps) forget(n int) {
 
 // skip notes an offset below which nobody knows what came.
 func (g *gaps) skip(offset uint64) {
-	if !g.known || offset >= g.next {
+	if offset+1 != 0 && (!g.known || offset >= g.next) {
 		g.known, g.next, g.floor = true, offset+1, offset+1
 	}
 }

@@ -18,6 +18,8 @@ func TestGaps(t *testing.T) {
 		{"filled", []uint64{5, 9, 6, 7, 8, 10}, nil},
 		{"filled in the middle", []uint64{0, 10, 5}, []hole{{from: 1, to: 4}, {from: 6, to: 9}}},
 		{"filled at both ends", []uint64{0, 10, 1, 9}, []hole{{from: 2, to: 8}}},
+		{"the last offset there is", []uint64{5, 1<<64 - 1, 6, 9, 1<<64 - 1}, []hole{{from: 7, to: 8}}},
+		{"the last offset first", []uint64{1<<64 - 1, 5, 7}, []hole{{from: 6, to: 6}}},
 		{"older than everything", []uint64{100, 3, 101}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
