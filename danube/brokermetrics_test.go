@@ -104,20 +104,32 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, fmt.Errorf("broken pipe") }
 
+// Whatever a broker writes: nothing that was not asked for, no number that cannot be one,
+// and a line that can be read is read, whatever stands before it.
 func FuzzParseMetrics(f *testing.F) {
 	f.Add([]byte(someMetrics))
 	f.Add([]byte(`danube_subscription_lag_messages{topic="\\\"\n",subscription="}"} 1e9 7`))
 	f.Add([]byte("danube_subscription_lag_messages{"))
 	f.Add([]byte("danube_subscription_lag_messages \n\xff{} \x00"))
+	for _, value := range []string{"-1", "9223372036854775807", "9223372036854775808", "18446744073709551615", "1e400", "-Inf", "NaN", "0x1p62", "1_000", "0.5", "-0"} {
+		f.Add([]byte(`danube_subscription_lag_messages{topic="/default/a",subscription="s"} ` + value))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		found, err := parseMetrics(bytes.NewReader(b), onA)
 		if err != nil && found != nil {
 			t.Errorf("%v beside %v", err, found)
 		}
-		for k := range found {
+		for k, m := range found {
 			if k != subA {
 				t.Errorf("%v was not asked for", k)
 			}
+			if most := max(m.lag, m.out, m.consumers, m.taken, m.stored); most >= 1<<63 {
+				t.Errorf("%d was said to be in %q", most, b)
+			}
+		}
+		again, err := parseMetrics(bytes.NewReader(append(append(b[:len(b):len(b)], '\n'), someMetrics...)), onA)
+		if want := (subscriptionMetrics{lag: 45, out: 15, consumers: 1, taken: 53, stored: 50}); err == nil && (again[subA] == nil || *again[subA] != want) {
+			t.Errorf("behind %q: %+v", b, again[subA])
 		}
 	})
 }
