@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -36,6 +37,10 @@ func (rt *SinkRuntime) openAdmin() (done func(), err error) {
 	return func() { _ = admin.Close(context.Background()) }, nil // no call is under way
 }
 
+// maxAckTimeout is the longest that a configuration can have, 24 days: whoever wants none
+// tells the broker any number, and some of those overflow when they are multiplied.
+const maxAckTimeout = math.MaxInt32 * time.Millisecond
+
 // ask learns what the broker does with what is not acknowledged. It stores that when
 // the subscription's first consumer comes, so one must be there.
 func (r *sinkRoute) askBroker(ctx context.Context) {
@@ -56,7 +61,7 @@ func (r *sinkRoute) askBroker(ctx context.Context) {
 	if p.AckTimeout < minAckTimeout {
 		r.rt.log.Warn("the broker's ack timeout is so short that records may be delivered again while they are in work", "topic", r.cfg.Topic, "ack_timeout", p.AckTimeout)
 	}
-	r.timeout.Store(int64(max(p.AckTimeout, time.Second)))
+	r.timeout.Store(int64(min(max(p.AckTimeout, time.Second), maxAckTimeout)))
 	// One that has been given back too often blocks the subscription, by default.
 	r.maxDeliveries = min(nackDeliveries, max(p.MaxRedeliveries, 0)+1)
 }

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -98,6 +99,28 @@ func TestSinkAdminThatDoesNotAnswer(t *testing.T) {
 			t.Errorf("got %v after %v", err, took)
 		}
 	})
+}
+
+// A broker that was told never to deliver again by itself says so with any number.
+func TestSinkAckTimeoutWithoutEnd(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		rt := l.newSink(&testSink{}, l.config())
+		rt.policies = endlessAdmin{}
+		r := l.start(rt.core, rt.Run).ready()
+		same(t, "ack timeout", rt.routes[0].ackTimeout(), maxAckTimeout)
+		if every := asksEvery * rt.routes[0].ackTimeout(); every < maxAckTimeout {
+			t.Errorf("a question every %v", every)
+		}
+		same(t, "deliveries", rt.routes[0].maxDeliveries, nackDeliveries)
+		r.stopped()
+	})
+}
+
+type endlessAdmin struct{}
+
+func (endlessAdmin) FailurePolicy(context.Context, string, string) (danube.FailurePolicy, error) {
+	return danube.FailurePolicy{AckTimeout: math.MaxInt64, MaxRedeliveries: math.MaxInt32}, nil
 }
 
 type hangingAdmin struct{}
