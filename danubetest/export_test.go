@@ -11,3 +11,6 @@ var (
 	KeyHash = keyHash
 	Glob    = glob
 )
+
+// PolicyDelay is how long a message waits.
+var PolicyDelay = FailurePolicy.delay

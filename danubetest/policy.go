@@ -94,7 +94,7 @@ func (p FailurePolicy) delay(attempts int, asked time.Duration) time.Duration {
 	d := p.BaseDelay
 	if p.Backoff == Exponential {
 		for i := 1; i < attempts && d < p.MaxDelay; i++ {
-			d *= 2
+			d += min(d, p.MaxDelay-d)
 		}
 	}
 	return min(max(d, asked), p.MaxDelay)
