@@ -147,7 +147,7 @@ func TestMetricsURL(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"", "h:9040", "http://", "ftp://h/metrics", "://", "http://u:secret@h:x", "udp://u:secret@h/", "u:secret@h:9040/metrics", "http://u:secret/@h:9040",
-		"http://:9040", "http://h:", "http://h:0", "http://[::1]:65536", "http://h/metrics#x"} {
+		"http://:9040", "http://h:", "http://h:0", "http://[::1]:65536", "http://[::&]:1", "http://h/metrics#x"} {
 		if got, err := metricsURL(in); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: got %q, %v", in, got, err)
 		}

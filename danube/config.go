@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -172,7 +173,7 @@ func parseEndpoint(s string) (endpoint, error) {
 	if !isPort(port) {
 		return "", invalid("address %q: port %q is not a number from 1 to 65535", shown(hostport), shown(port))
 	}
-	if strings.ContainsAny(host, ",;/@\"'<>?#\\") || strings.ContainsFunc(host, noText) || !strings.Contains(host, ":") && strings.Contains(host, "%") {
+	if !isHost(host) {
 		return "", invalid("address %q: %q is not a host; several addresses are several seeds", shown(hostport), shown(host))
 	}
 	return endpoint(net.JoinHostPort(host, port)), nil
@@ -183,9 +184,17 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// noText is for what would garble a log, and names no host.
-func noText(r rune) bool {
-	return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+// isHost reports whether something is an IP address or may be a name, in any script.
+func isHost(s string) bool {
+	if strings.Contains(s, ":") {
+		ip, err := netip.ParseAddr(s)
+		return err == nil && !strings.ContainsFunc(ip.Zone(), notOfName)
+	}
+	return !strings.ContainsFunc(s, notOfName)
+}
+
+func notOfName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("-._", r)
 }
 
 // shown is an address for an error: a user and a password may stand before an @, also

@@ -18,6 +18,9 @@ func TestParseEndpoint(t *testing.T) {
 		"127.0.0.1:1":             "127.0.0.1:1",
 		"http://[::1]:6650":       "[::1]:6650",
 		"[::1]:6650":              "[::1]:6650",
+		"[fe80::1%eth0]:6650":     "[fe80::1%eth0]:6650",
+		"http://[fe80::1%25e0]:1": "[fe80::1%e0]:1",
+		"http://ключ_1-a.рф:6650": "ключ_1-a.рф:6650",
 	}
 	for in, want := range good {
 		if got, err := parseEndpoint(in); err != nil || got != want {
@@ -47,6 +50,10 @@ func TestParseEndpoint(t *testing.T) {
 		"host\x00:6650":             "host",
 		"host?a:6650":               "host",
 		"ho%73t:6650":               "host",
+		"[::&]:6650":                "host",
+		"[1:2]:6650":                "host",
+		"ho|st:6650":                "host",
+		"[fe80::1%e/]:6650":         "host",
 		"http://host:port":          "",
 		"host:port":                 "port",
 		"host:66500":                "port",

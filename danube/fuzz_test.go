@@ -2,6 +2,7 @@ package danube
 
 import (
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ func FuzzEndpoint(f *testing.F) {
 	for _, s := range []string{
 		"http://h:6650", "https://h:6650/", "h:6650", "[::1]:1", "http://[fe80::1%25eth0]:1", "http://u:p@h:1", "http://h", "://", "h:0", "h:65536", "0.0.0.0:1",
 		"http://h:1/p?q#f", "HTTP://h:1", "h:1,h:2", "\x00:1", "http://%zz:1", "[:1", "http://ключ:1",
-		"me:" + password + "@h:1", "http://me:" + password + "/@h:1", "http://me:" + password + "#@h:1", "me:" + password + "@h:1://", "h\x1b[2J:1", "h?x:1", "\xff:1", "http://h%00:1", "h%25x:1",
+		"me:" + password + "@h:1", "http://me:" + password + "/@h:1", "http://me:" + password + "#@h:1", "me:" + password + "@h:1://", "h\x1b[2J:1", "h?x:1", "\xff:1", "http://h%00:1", "h%25x:1", "[::&]:1", "h|x:1", "[fe80::1%eth0]:1",
 	} {
 		f.Add(s)
 	}
@@ -32,6 +33,9 @@ func FuzzEndpoint(f *testing.F) {
 		host, port, err := net.SplitHostPort(string(e))
 		if err != nil || host == "" || port == "" {
 			t.Errorf("%q became %q: %v", s, e, err)
+		}
+		if u, err := url.Parse((&url.URL{Scheme: "http", Host: string(e)}).String()); err != nil || u.Host != string(e) {
+			t.Errorf("%q cannot be in an URL: %v", e, err)
 		}
 		if again, err := parseEndpoint(string(e)); err != nil || again != e {
 			t.Errorf("%q became %q, and that %q, %v", s, e, again, err)

@@ -159,7 +159,7 @@ func metricsURL(s string) (string, error) {
 	if err != nil {
 		return "", invalid("Metrics: an address that cannot be read; want http://host:9040/metrics")
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !isHost(u.Hostname()) || u.Fragment != "" {
 		return "", invalid("Metrics: %q; want http://host:9040/metrics", shown(s))
 	}
 	if strings.Contains(u.Host[strings.LastIndexByte(u.Host, ']')+1:], ":") && !isPort(u.Port()) {

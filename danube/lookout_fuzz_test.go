@@ -37,8 +37,14 @@ func FuzzMetricsURL(f *testing.F) {
 		if req.URL.Hostname() == "" || strings.Trim(req.URL.Path, "/") == "" || req.URL.Fragment != "" || (port != "" || strings.HasSuffix(req.URL.Host, ":")) && (err != nil || n == 0) {
 			t.Errorf("%q became %q", s, at)
 		}
-		if word, there := req.URL.User.Password(); there && len(word) > 4 && strings.Contains(redacted(at), url.UserPassword("", word).String()) {
-			t.Errorf("%q is logged as %q", at, redacted(at))
+		if _, there := req.URL.User.Password(); there {
+			logged, err := url.Parse(redacted(at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if word, _ := logged.User.Password(); word != "xxxxx" {
+				t.Errorf("%q is logged as %q", at, redacted(at))
+			}
 		}
 	})
 }
