@@ -2,6 +2,7 @@ package danube
 
 import (
 	"context"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,7 +63,8 @@ func (a *Admin) MetricsAddresses(ctx context.Context) ([]string, error) {
 		if via, err := parseEndpoint(b.Address); err == nil {
 			at = at.reachable(via)
 		}
-		list = append(list, "http://"+string(at)+"/metrics")
+		u := url.URL{Scheme: "http", Host: string(at), Path: "/metrics"} // which knows what to do with a zone
+		list = append(list, u.String())
 	}
 	return unique(list), nil
 }
