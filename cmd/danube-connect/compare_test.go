@@ -50,7 +50,7 @@ func TestCompareReasons(t *testing.T) {
 func TestCompareTheSame(t *testing.T) {
 	b := danubetest.Run(t, danubetest.WithProfile(danubetest.Real))
 	file := filepath.Join(t.TempDir(), "real.txt")
-	code, stdout, stderr := compare(t, b.URL(), b.URL(), "-v -run ^(empty-message|topics|wide-window)$ -record "+file)
+	code, stdout, stderr := compare(t, b.URL(), b.URL(), "-v -leave-out -run ^(empty-message|topics|wide-window)$ -record "+file)
 	if code != exitOK || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
@@ -67,11 +67,21 @@ func TestCompareTheSame(t *testing.T) {
 	}
 }
 
-func TestCompareWithoutAdmin(t *testing.T) {
+// What is left out is no success, unless that is asked for; which variable to set is said.
+func TestCompareLeavesOut(t *testing.T) {
 	b := danubetest.Run(t)
-	code, stdout, _ := compare(t, b.URL(), "", "-run ^topics$")
-	if code != exitOK || !strings.Contains(stdout, "left out: it needs an admin address") {
-		t.Errorf("exit %d, %s", code, stdout)
+	for scenario, reason := range map[string]string{
+		"topics":      "it needs an admin address: set DANUBE_ADMIN_URL",
+		"wide-window": "it needs brokers of its own: set " + realbroker.Env,
+	} {
+		code, stdout, stderr := compare(t, b.URL(), "", "-run ^"+scenario+"$")
+		if code != exitError || !strings.Contains(stdout, "left out: "+reason) || !strings.Contains(stderr, "1 of 1 scenarios were left out ("+reason+")") {
+			t.Errorf("%s: exit %d, %s, %s", scenario, code, stdout, stderr)
+		}
+		code, stdout, stderr = compare(t, b.URL(), "", "-leave-out -run ^"+scenario+"$")
+		if code != exitOK || !strings.Contains(stdout, "left out: "+reason) || stderr != "" {
+			t.Errorf("%s, asked for: exit %d, %s, %s", scenario, code, stdout, stderr)
+		}
 	}
 }
 
