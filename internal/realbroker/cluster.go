@@ -10,13 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/adminpb"
 )
@@ -33,6 +29,10 @@ func Binary() (path string, ok bool) {
 // Cluster is one or three brokers.
 type Cluster struct {
 	Nodes []*Node
+	// CA is the authority of their certificates, as a file has it, with Options.Security.
+	CA []byte
+
+	security *Security
 }
 
 // Node is one broker. Its methods are not safe for concurrent use.
@@ -57,7 +57,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{}
+	c := &Cluster{security: o.Security}
 	if err := c.prepare(o); err != nil {
 		c.Close()
 		return nil, err
@@ -68,7 +68,11 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	if err := c.Ready(ctx); err != nil {
+	err = c.Ready(ctx)
+	if err == nil {
+		err = c.grant(ctx)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -92,7 +96,16 @@ func (c *Cluster) prepare(o Options) error {
 		for i := range o.Nodes {
 			seeds = append(seeds, local(ports[4*i+2]))
 		}
+	}
+	if o.Nodes > 1 || o.SharedFS {
 		shared = filepath.Join(dir, "segments")
+	}
+	scheme := "http://"
+	if o.Security != nil {
+		scheme = "https://"
+		if err := c.secure(certificates(dir)); err != nil {
+			return err
+		}
 	}
 	for i := range o.Nodes {
 		n := &Node{bin: o.Binary, dir: filepath.Join(dir, fmt.Sprint("node", i)), ports: [4]int(ports[4*i : 4*i+4])}
@@ -103,7 +116,7 @@ func (c *Cluster) prepare(o Options) error {
 				return err
 			}
 		}
-		n.URL, n.Admin, n.Metrics = "http://"+advertised, "http://"+local(n.ports[1]), "http://"+local(n.ports[3])+"/metrics"
+		n.URL, n.Admin, n.Metrics = scheme+advertised, scheme+local(n.ports[1]), "http://"+local(n.ports[3])+"/metrics"
 		n.args = []string{"--config-file", "broker.yml", "--data-dir", "./raft", "--advertised-addr", advertised}
 		if o.Nodes > 1 {
 			n.args = append(n.args, "--raft-addr", local(n.ports[2]))
@@ -125,6 +138,9 @@ func (c *Cluster) prepare(o Options) error {
 	}
 	return nil
 }
+
+// certificates is where a cluster's are.
+func certificates(dir string) string { return filepath.Join(dir, "certificates") }
 
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
@@ -235,7 +251,7 @@ func (c *Cluster) Ready(ctx context.Context) error {
 func (c *Cluster) registered(ctx context.Context) (int, error) {
 	least := len(c.Nodes)
 	for _, node := range c.Nodes {
-		conn, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(node.Admin, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := c.dialAdmin(node)
 		if err != nil {
 			return 0, err
 		}

@@ -25,6 +25,11 @@ type Options struct {
 	Cache int
 	// Flush is the time between two writes to disk. Default: the broker's, 5 s.
 	Flush time.Duration
+	// SharedFS has one node keep its messages as three do, in a directory that could be
+	// shared.
+	SharedFS bool
+	// Security, if set, has the nodes speak TLS and ask for tokens.
+	Security *Security
 	// Limits are those of the namespace default. Default: none but 10 MiB of payload.
 	Limits Limits
 	// NoAutoCreate leaves it to the admin service to create topics.
@@ -80,8 +85,14 @@ var configuration = template.Must(template.New("").Parse(`cluster_name: test
 broker: {host: "127.0.0.1", ports: {client: {{.Client}}, admin: {{.Admin}}, raft: {{.Raft}}, prometheus: {{.Metrics}}}}
 meta_store: {data_dir: ./raft{{with .Seeds}}, seed_nodes: [{{range $i, $s := .}}{{if $i}}, {{end}}"{{$s}}"{{end}}]{{end}}}
 bootstrap_namespaces: [default]
-auth: {mode: none}
-dispatch: {max_unacked_messages: {{.Window}}}
+{{if .Secure}}auth:
+  mode: tls
+  tls: {cert_file: "{{.Certificates}}/cert.pem", key_file: "{{.Certificates}}/key.pem", ca_file: "{{.Certificates}}/ca.pem"}
+  jwt: {secret_key: "{{.Secure.Secret}}", issuer: danube-auth, expiration_time: 3600}
+  super_admins: ["{{.Secure.Admin}}"]
+admin_tls: true
+{{else}}auth: {mode: none}
+{{end}}dispatch: {max_unacked_messages: {{.Window}}}
 auto_create_topics: {{.AutoCreate}}
 policies: {max_producers_per_topic: {{.Limits.Producers}}, max_subscriptions_per_topic: {{.Limits.Subscriptions}}, max_consumers_per_topic: {{.Limits.Consumers}}, max_consumers_per_subscription: {{.Limits.ConsumersPerSubscription}}, max_publish_rate: 0, max_subscription_dispatch_rate: 0, max_message_size: {{.Limits.MessageSize}}}
 {{if .Seeds}}load_manager: {assignment_strategy: fair, load_report_interval_seconds: 5, rebalancing: {enabled: false, aggressiveness: balanced, check_interval_seconds: 300, max_moves_per_hour: 10, cooldown_seconds: 60, min_brokers_for_rebalance: 2, min_topic_age_seconds: 300, blacklist_topics: []}}
@@ -98,7 +109,7 @@ func (n *Node) configuration(o Options, seeds []string, shared string) ([]byte, 
 	err := configuration.Execute(&b, map[string]any{
 		"Client": n.ports[0], "Admin": n.ports[1], "Raft": n.ports[2], "Metrics": n.ports[3],
 		"Seeds": seeds, "Shared": shared, "Window": o.Window, "Cache": o.Cache, "FlushMs": o.Flush.Milliseconds(),
-		"Limits": o.Limits, "AutoCreate": !o.NoAutoCreate,
+		"Secure": o.Security, "Certificates": certificates(o.Dir), "Limits": o.Limits, "AutoCreate": !o.NoAutoCreate,
 	})
 	return b.Bytes(), err
 }
