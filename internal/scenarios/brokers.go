@@ -17,6 +17,9 @@ type Brokers interface {
 	Admins() []string
 	// DialOption is what a client needs to reach them.
 	DialOption() grpc.DialOption
+	// CA is the authority of the certificates of brokers for the need Secured, nil with
+	// others.
+	CA() []byte
 	// Stop ends a node as a supervisor does, Kill as a power cut does.
 	Stop(node int) error
 	Kill(node int) error
@@ -35,6 +38,9 @@ const (
 	maxPayload         = 1000
 )
 
+// smallCache is the cache for the need SmallCache.
+const smallCache = 500
+
 // Embedded starts brokers in this process.
 func Embedded(needs Needs, opts ...danubetest.Option) (Brokers, error) {
 	opts = append([]danubetest.Option{
@@ -43,6 +49,10 @@ func Embedded(needs Needs, opts ...danubetest.Option) (Brokers, error) {
 	switch needs {
 	case Cluster, OwnCluster:
 		opts = append(opts, danubetest.WithCache(20000))
+	case SmallCache:
+		opts = append(opts, danubetest.WithCache(smallCache))
+	case Secured:
+		opts = append(opts, securedEmbedded()...)
 	case WideWindow:
 		opts = append(opts, danubetest.WithMaxUnacked(10000))
 	case Limited:
@@ -67,6 +77,9 @@ func (e *embedded) Admins() []string    { return e.URLs() }
 func (e *embedded) Stop(node int) error { return e.Kill(node) }
 func (e *embedded) Kill(node int) error { return e.KillBroker(node + 1) }
 
+// CA is nil without TLS, since a certificate is nowhere then.
+func (e *embedded) CA() []byte { return e.CertificatePEM() }
+
 func (e *embedded) Start(node int) error { return e.StartBroker(node + 1) }
 func (e *embedded) Close()               { _ = e.Broker.Close() }
 
@@ -83,6 +96,8 @@ func (r real) Admins() (list []string) {
 	}
 	return list
 }
+
+func (r real) CA() []byte { return r.Cluster.CA }
 
 func (r real) DialOption() grpc.DialOption { return grpc.EmptyDialOption{} }
 
@@ -104,6 +119,12 @@ func RealOptions(needs Needs, dir string) realbroker.Options {
 	switch needs {
 	case WideWindow:
 		o.Window = 10000
+	case OwnSharedFS:
+		o.SharedFS = true
+	case SmallCache:
+		o.Cache = smallCache
+	case Secured:
+		o.Security = securedReal()
 	case Limited:
 		o.NoAutoCreate = true
 		o.Limits = realbroker.Limits{
@@ -127,6 +148,8 @@ func (g given) Admins() []string {
 	}
 	return []string{g.admin}
 }
+
+func (g given) CA() []byte { return nil }
 
 func (g given) DialOption() grpc.DialOption { return grpc.EmptyDialOption{} }
 

@@ -38,6 +38,7 @@ var fragments = []string{
 	"Consumer limit per subscription", "Not able to subscribe", "The consumer with the id", "Error acknowledging message",
 	"Error negatively acknowledging message", "Subscription not found", "Invalid client type", "active consumers",
 	"at least 2 brokers", "non empty namespace", "does not exists", "Schema not found", "Subject not found", "Failed to register schema", "Payload validation",
+	"Authentication credentials are missing", "Invalid token", "no binding grants", "certificate signed by unknown authority",
 }
 
 // describe tells what an error is without what depends on the run.

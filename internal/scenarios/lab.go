@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 )
@@ -25,7 +23,7 @@ type Lab struct {
 
 	client *danube.Client
 	admin  *danube.Admin
-	conns  map[string]*grpc.ClientConn
+	conns  map[string]*grpc.ClientConn // by address and authorization
 	closes []func()
 }
 
@@ -110,7 +108,10 @@ func (l *Lab) Must(what string, err error) {
 func (l *Lab) Err(what string, err error) { l.Log("%s: %s", what, describe(err)) }
 
 func (l *Lab) config() danube.Config {
+	security, token := l.own()
 	return danube.Config{
+		TLS:         security,
+		Token:       token,
 		Seeds:       l.on.Seeds(),
 		DialOptions: []grpc.DialOption{l.on.DialOption()},
 		Logger:      slog.New(slog.DiscardHandler),
@@ -119,8 +120,12 @@ func (l *Lab) config() danube.Config {
 }
 
 // NewClient opens a client of its own; most scenarios need only Client.
-func (l *Lab) NewClient() *danube.Client {
-	c, err := danube.Open(l.config())
+func (l *Lab) NewClient(change ...func(*danube.Config)) *danube.Client {
+	cfg := l.config()
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := danube.Open(cfg)
 	l.Must("open a client", err)
 	l.later(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -144,29 +149,13 @@ func (l *Lab) Admin() *danube.Admin {
 		if len(l.on.Admins()) == 0 {
 			panic(ErrNoAdmin)
 		}
+		security, token := l.own()
 		a, err := danube.OpenAdmin(danube.AdminConfig{
-			Addresses: l.on.Admins(), DialOptions: []grpc.DialOption{l.on.DialOption()}, Logger: slog.New(slog.DiscardHandler),
+			Addresses: l.on.Admins(), TLS: security, Token: token, DialOptions: []grpc.DialOption{l.on.DialOption()}, Logger: slog.New(slog.DiscardHandler),
 		})
 		l.Must("open an admin client", err)
 		l.later(func() { _ = a.Close(context.Background()) })
 		l.admin = a
 	}
 	return l.admin
-}
-
-// conn is a bare connection to a node.
-func (l *Lab) conn(url string) *grpc.ClientConn {
-	if c := l.conns[url]; c != nil {
-		return c
-	}
-	c, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(url, "http://"),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), l.on.DialOption(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(8<<20), grpc.MaxCallSendMsgSize(8<<20)))
-	l.Must("dial", err)
-	if l.conns == nil {
-		l.conns = map[string]*grpc.ClientConn{}
-	}
-	l.conns[url] = c
-	l.later(func() { _ = c.Close() })
-	return c
 }

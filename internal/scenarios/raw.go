@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/schemapb"
 )
 
 // Raw makes the calls that the client never makes.
@@ -19,12 +20,19 @@ type Raw struct {
 	Producer  danubepb.ProducerServiceClient
 	Consumer  danubepb.ConsumerServiceClient
 	Health    danubepb.HealthCheckClient
+	Schemas   schemapb.SchemaRegistryClient
 }
 
 // Raw talks to a node.
 func (l *Lab) Raw(node int) *Raw {
-	c := l.conn(l.on.Seeds()[node])
-	return &Raw{l, danubepb.NewDiscoveryClient(c), danubepb.NewProducerServiceClient(c), danubepb.NewConsumerServiceClient(c), danubepb.NewHealthCheckClient(c)}
+	if l.on.CA() != nil {
+		return l.RawAs(node, "Bearer "+token(root))
+	}
+	return l.RawAs(node, "")
+}
+
+func (l *Lab) raw(c *grpc.ClientConn) *Raw {
+	return &Raw{l, danubepb.NewDiscoveryClient(c), danubepb.NewProducerServiceClient(c), danubepb.NewConsumerServiceClient(c), danubepb.NewHealthCheckClient(c), schemapb.NewSchemaRegistryClient(c)}
 }
 
 // Owner is the node that serves a topic. It waits until there is one.
@@ -155,6 +163,17 @@ func (s *Stream) End() string {
 		return describe(err)
 	case <-s.l.Within(20 * time.Second).Done():
 		return "it goes on"
+	}
+}
+
+// state is how the stream ended at once, or that it did not.
+func (s *Stream) state() string {
+	select {
+	case err := <-s.end:
+		s.end <- err
+		return describe(err)
+	case <-s.l.Within(time.Second).Done():
+		return "it is open"
 	}
 }
 

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
@@ -139,6 +141,32 @@ var refusing = []Scenario{
 		d, _ := raw.Subscribe(topic, "t", "x", danubepb.ConsumerRequest_Shared)
 		l.Log("consumers: same %t, other name %t, other subscription %t", a == b, a == c, a == d)
 		l.Log("the stream of the first: %s", st.End())
+	}},
+
+	{"unimplemented", OneNode, func(l *Lab) {
+		conn := l.conn(l.on.Seeds()[0], "")
+		for _, method := range []string{
+			"/danube.Discovery/NoSuchMethod", "/danube.ProducerService/NoSuchMethod", "/danube.ConsumerService/NoSuchMethod",
+			"/danube.HealthCheck/NoSuchMethod", "/danube_schema.SchemaRegistry/NoSuchMethod", "/danube.NoSuchService/TopicLookup", "/nonsense",
+		} {
+			l.Err(method, conn.Invoke(l.Soon(), method, &danubepb.TopicLookupRequest{}, &danubepb.TopicLookupResponse{}))
+		}
+		admin, err := danube.OpenAdmin(danube.AdminConfig{
+			Addresses: l.on.Seeds(), DialOptions: []grpc.DialOption{l.on.DialOption()}, Logger: l.config().Logger,
+		})
+		l.Must("open an admin client", err)
+		l.later(func() { _ = admin.Close(l.ctx) })
+		_, err = admin.Brokers(l.Within(5 * time.Second))
+		l.Err("the admin service, on the port for clients", err)
+	}},
+
+	{"unimplemented-without-a-token", Secured, func(l *Lab) { // a broker of whom one wants to know what it can
+		for _, header := range []string{"", "Bearer " + token(stranger)} {
+			conn := l.conn(l.on.Seeds()[0], header)
+			for _, method := range []string{"/danube.Discovery/NoSuchMethod", "/danube.NoSuchService/TopicLookup"} {
+				l.Err(method, conn.Invoke(l.Soon(), method, &danubepb.TopicLookupRequest{}, &danubepb.TopicLookupResponse{}))
+			}
+		}
 	}},
 }
 

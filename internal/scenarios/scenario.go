@@ -32,18 +32,25 @@ const (
 	Cluster
 	// OwnCluster is three brokers that the scenario may stop and start.
 	OwnCluster
+	// Secured is one broker with TLS that asks for tokens and goes by grants.
+	Secured
+	// OwnSharedFS is one broker that the scenario may stop and start, which keeps its
+	// messages as those of a cluster do.
+	OwnSharedFS
+	// SmallCache is three brokers, each with the last 500 messages of a topic in memory.
+	SmallCache
 )
 
 func (n Needs) String() string {
-	return [...]string{"one node", "wide window", "limits", "restarts", "three nodes", "kills"}[n]
+	return [...]string{"one node", "wide window", "limits", "restarts", "three nodes", "kills", "security", "shared fs", "small cache"}[n]
 }
 
 // Shared reports that scenarios with this need can run on one broker together.
-func (n Needs) Shared() bool { return n != OwnNode && n != OwnCluster }
+func (n Needs) Shared() bool { return n != OwnNode && n != OwnCluster && n != OwnSharedFS }
 
 // Nodes is the number of brokers.
 func (n Needs) Nodes() int {
-	if n == Cluster || n == OwnCluster {
+	if n == Cluster || n == OwnCluster || n == SmallCache {
 		return 3
 	}
 	return 1
@@ -58,7 +65,7 @@ type Scenario struct {
 
 // All returns every scenario, in the order of the table.
 func All() []Scenario {
-	return slices.Concat(publishing, starting, consuming, redelivering, sharing, keyed, lagging, loose, parted, policies, schemas, governing, refusing, limiting, restarting, moving, dying)
+	return slices.Concat(publishing, starting, consuming, redelivering, sharing, keyed, lagging, loose, parted, policies, schemas, governing, refusing, limiting, securing, granting, restarting, moving, dying)
 }
 
 // ErrNoAdmin: the brokers have no admin address, and the scenario needs one.
@@ -121,7 +128,7 @@ func (l *Lab) Log(format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`)
 	line = strings.ReplaceAll(line, "_"+l.run+"_z", "")
 	for i, url := range l.on.Seeds() {
-		line = strings.ReplaceAll(line, strings.TrimPrefix(url, "http://"), fmt.Sprintf("NODE%d", i))
+		line = strings.ReplaceAll(line, hostport(url), fmt.Sprintf("NODE%d", i))
 	}
 	l.lines = append(l.lines, line)
 }
