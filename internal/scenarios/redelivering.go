@@ -162,6 +162,53 @@ var redelivering = []Scenario{
 		c.Quiet("after one more message", 2*time.Second)
 	}},
 
+	// 17.1: a broker looks at what waits to be sent again when something else happens.
+	{"nacks-with-traffic", OneNode, func(l *Lab) {
+		topic := l.Topic("a")
+		p := l.Producer(topic, "p")
+		raw := l.Raw(l.Owner(topic))
+		id, err := raw.Subscribe(topic, "s", "c", 0)
+		l.Must("subscribe", err)
+		st := raw.Open(id)
+		p.Send("0")
+		st.Next(1)
+		l.Must("nack", raw.Nack(topic, "s", 0))
+		for i := 1; i <= 12; i++ {
+			l.Pass(500 * time.Millisecond) // no delay ends while one looks
+			p.Send("traffic")
+			list := st.Rest(4500 * time.Millisecond)
+			l.Log("message %d: %s", i, ranges(list))
+			for _, offset := range list {
+				if offset == 0 {
+					l.Must("nack", raw.Nack(topic, "s", 0))
+				} else {
+					l.Must("ack", raw.Ack(topic, "s", offset))
+				}
+			}
+		}
+	}},
+
+	{"nacks-with-traffic-of-a-client", OneNode, func(l *Lab) {
+		topic := l.Topic("a")
+		p := l.Producer(topic, "p")
+		c := l.Consumer(topic, "s", "c")
+		p.Send("0")
+		l.Must("nack", c.Nack(l.Soon(), c.Take(1)[0], 0, ""))
+		for i := 1; i <= 12; i++ {
+			l.Pass(500 * time.Millisecond)
+			p.Send("traffic")
+			list := c.Rest(4500 * time.Millisecond)
+			l.Log("message %d: %s", i, offsets(list))
+			for _, m := range list {
+				if m.Offset == 0 {
+					l.Must("nack", c.Nack(l.Soon(), m, 0, ""))
+				} else {
+					l.Must("ack", c.Consumer.Ack(m))
+				}
+			}
+		}
+	}},
+
 	{"takeovers-count-as-deliveries", OneNode, func(l *Lab) { // T15
 		topic := l.Topic("a")
 		p := l.Producer(topic, "p")
