@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"google.golang.org/grpc"
 
@@ -20,7 +21,12 @@ type Brokers interface {
 	// CA is the authority of the certificates of brokers for the need Secured, nil with
 	// others.
 	CA() []byte
-	// Stop ends a node as a supervisor does, Kill as a power cut does.
+	// Metrics are the addresses of their metrics, in order, and what fetches them.
+	Metrics() ([]string, *http.Client)
+	// Stop ends a node as a supervisor does, Kill with no warning. For a broker it is the
+	// same: 0.15.1 does not listen to SIGTERM, so that it dies of it as it is, and what
+	// it had not written is gone. The scenarios stop-before-the-flush and
+	// kill-before-the-flush hold that.
 	Stop(node int) error
 	Kill(node int) error
 	// Start starts a node again.
@@ -74,11 +80,17 @@ func (e *embedded) Seeds() []string { return e.URLs() }
 
 // Admins are the same: all services are on one port.
 func (e *embedded) Admins() []string    { return e.URLs() }
-func (e *embedded) Stop(node int) error { return e.Kill(node) }
 func (e *embedded) Kill(node int) error { return e.KillBroker(node + 1) }
+
+// Stop is not that of danubetest, which is kinder than a broker: nothing is lost by it.
+func (e *embedded) Stop(node int) error { return e.Kill(node) }
 
 // CA is nil without TLS, since a certificate is nowhere then.
 func (e *embedded) CA() []byte { return e.CertificatePEM() }
+
+func (e *embedded) Metrics() ([]string, *http.Client) {
+	return e.MetricsURLs(), &http.Client{Transport: e.MetricsTransport()}
+}
 
 func (e *embedded) Start(node int) error { return e.StartBroker(node + 1) }
 func (e *embedded) Close()               { _ = e.Broker.Close() }
@@ -95,6 +107,13 @@ func (r real) Admins() (list []string) {
 		list = append(list, n.Admin)
 	}
 	return list
+}
+
+func (r real) Metrics() (list []string, client *http.Client) {
+	for _, n := range r.Nodes {
+		list = append(list, n.Metrics)
+	}
+	return list, http.DefaultClient
 }
 
 func (r real) CA() []byte { return r.Cluster.CA }
@@ -148,6 +167,9 @@ func (g given) Admins() []string {
 	}
 	return []string{g.admin}
 }
+
+// Metrics are nowhere: scenarios that look at them need brokers of their own.
+func (g given) Metrics() ([]string, *http.Client) { return nil, nil }
 
 func (g given) CA() []byte { return nil }
 

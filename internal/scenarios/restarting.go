@@ -38,6 +38,11 @@ var restarting = []Scenario{
 	{"restart-after-the-cursor", OwnNode, func(l *Lab) { restartAfterCursor(l, false) }}, // T6
 	{"kill-after-the-cursor", OwnNode, func(l *Lab) { restartAfterCursor(l, true) }},
 
+	{"restart-of-shared-fs", OwnSharedFS, func(l *Lab) { restartAfterCursor(l, false) }}, // T6: no better
+
+	{"stop-before-the-flush", OwnNode, func(l *Lab) { beforeTheFlush(l, false) }}, // T1: a stop is no better than a kill
+	{"kill-before-the-flush", OwnNode, func(l *Lab) { beforeTheFlush(l, true) }},
+
 	{"restart-idle", OwnNode, func(l *Lab) {
 		topic := l.Topic("a")
 		p := l.Producer(topic, "p")
@@ -144,6 +149,26 @@ func restartAfterCursor(l *Lab, kill bool) {
 	old, fresh := split(list)
 	l.Log("old: %d, %s", len(old), edges(old))
 	l.Log("new: %d, %s", len(fresh), edges(fresh))
+	c.report()
+}
+
+// beforeTheFlush restarts a node when its cursor is on disk and some of the messages
+// behind it are not: a log is written every 5 s from its beginning on.
+func beforeTheFlush(l *Lab, kill bool) {
+	topic, p, c := l.begun()
+	l.Pass(11 * time.Second) // the next ack stores the cursor
+	p.Send("second")
+	c.Work(1)
+	p.Send(series("written", 5)...)
+	l.Pass(5 * time.Second)
+	c.Leave()
+	p.Send(series("unwritten", 5)...)
+	l.outage(kill, time.Second)
+	c = l.Consumer(topic, "s", "c")
+	p.Post(20, "new")
+	old, fresh := split(c.WorkRest(5 * time.Second))
+	l.Log("old: %s", edges(old))
+	l.Log("new: %s", edges(fresh))
 	c.report()
 }
 
