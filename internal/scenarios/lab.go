@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,8 @@ type Lab struct {
 	opts  Options
 	run   string // no other scenario's names have it
 	lines []string
+
+	change []func(*danube.Config) // of all clients
 
 	client *danube.Client
 	admin  *danube.Admin
@@ -75,6 +78,9 @@ func (l *Lab) Pass(d time.Duration) {
 	}
 }
 
+// virtual reports that time costs nothing here.
+func (l *Lab) virtual() bool { return l.opts.Settle != nil }
+
 // Until waits for something that the broker gets to a little later.
 func (l *Lab) Until(what string, done func() bool) {
 	for end := time.Now().Add(time.Minute); !done(); l.Pass(50 * time.Millisecond) {
@@ -122,7 +128,7 @@ func (l *Lab) config() danube.Config {
 // NewClient opens a client of its own; most scenarios need only Client.
 func (l *Lab) NewClient(change ...func(*danube.Config)) *danube.Client {
 	cfg := l.config()
-	for _, f := range change {
+	for _, f := range slices.Concat(l.change, change) {
 		f(&cfg)
 	}
 	c, err := danube.Open(cfg)

@@ -74,9 +74,14 @@ var ErrNoAdmin = errors.New("there is no admin address")
 // Play runs a scenario on brokers and returns what it wrote. What keeps it from going
 // on is its last line.
 func Play(ctx context.Context, s Scenario, on Brokers, opts Options) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	l := &Lab{on: on, opts: opts, run: runName()}
+	patience := patience
+	if l.virtual() {
+		patience = time.Hour
+	}
+	var cancel context.CancelFunc
+	l.ctx, cancel = context.WithTimeout(ctx, patience)
 	defer cancel()
-	l := &Lab{ctx: ctx, on: on, opts: opts, run: runName()}
 	defer l.close()
 	if err := l.play(s); err != nil {
 		return nil, err
@@ -84,7 +89,7 @@ func Play(ctx context.Context, s Scenario, on Brokers, opts Options) ([]string, 
 	return l.lines, nil
 }
 
-// patience is what one scenario may take.
+// patience is what one scenario may take where time is real.
 const patience = 5 * time.Minute
 
 // Options are about how a scenario is run, not about what happens.
