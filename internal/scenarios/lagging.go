@@ -1,7 +1,9 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
@@ -88,16 +90,7 @@ func slow(l *Lab, n int) {
 	p := l.Producer(topic, "p")
 	c := l.Consumer(topic, "s", "c")
 	go p.post(n)
-	var list []*danube.Message
-	for {
-		m, err := c.receive(5 * time.Second)
-		if err != nil {
-			break
-		}
-		l.Pass(2 * time.Millisecond)
-		l.Must("ack", c.Consumer.Ack(m))
-		list = append(list, m)
-	}
+	list := c.slowRest()
 	p.Send("the end")
 	list = append(list, c.WorkRest(5*time.Second)...)
 	c.account(list, n+1, true)
@@ -107,29 +100,35 @@ func slow(l *Lab, n int) {
 // where all n messages were published and the last one has come, and with order whether
 // the offsets of those that came only rise.
 func (c *Sub) account(list []*danube.Message, n int, order bool) {
+	what := "all came"
+	lost, untold := c.missing(list, n)
+	if lost > 0 {
+		what = "some were lost"
+	}
+	c.l.Log("of %d messages %s, each came or was reported missing: %t", n, what, untold == 0)
+	if order {
+		rising := slices.IsSortedFunc(list, func(a, b *danube.Message) int { return cmp.Compare(a.Offset, b.Offset) })
+		c.l.Log("offsets only rise: %t", rising)
+	}
+}
+
+// missing counts which of n messages did not come, and about which of these the client
+// said nothing.
+func (c *Sub) missing(list []*danube.Message, n int) (lost, untold int) {
 	missing := make(map[uint64]bool)
 	for i := range n {
 		missing[uint64(i)] = true
 	}
-	rising := true
-	for i, m := range list {
+	for _, m := range list {
 		delete(missing, m.Offset)
-		rising = rising && (i == 0 || list[i-1].Offset < m.Offset)
 	}
-	lost := len(missing)
+	lost = len(missing)
 	for _, a := range c.Anomalies() {
 		for o := a.From; a.Kind == danube.GapFound && o <= a.To; o++ {
 			delete(missing, o)
 		}
 	}
-	what := "all came"
-	if lost > 0 {
-		what = "some were lost"
-	}
-	c.l.Log("of %d messages %s, each came or was reported missing: %t", n, what, len(missing) == 0)
-	if order {
-		c.l.Log("offsets only rise: %t", rising)
-	}
+	return lost, len(missing)
 }
 
 // report writes what the client said about losses.

@@ -72,9 +72,11 @@ func (r *Raw) CreateProducer(topic, name string) (uint64, error) {
 	return p.GetProducerId(), err
 }
 
-// Send publishes under the id of a producer.
+// Send publishes under the id of a producer. Many may do so at once.
 func (r *Raw) Send(topic string, id uint64, payload string) error {
-	_, err := r.Producer.SendMessage(r.l.Within(10*time.Second), &danubepb.StreamMessage{
+	ctx, cancel := context.WithTimeout(r.l.ctx, 10*time.Second)
+	defer cancel()
+	_, err := r.Producer.SendMessage(ctx, &danubepb.StreamMessage{
 		MsgId: &danubepb.MsgID{TopicName: topic, ProducerId: id}, Payload: []byte(payload), ProducerName: "raw",
 		PublishTime: uint64(time.Now().UnixMilli()),
 	})

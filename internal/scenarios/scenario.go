@@ -65,7 +65,7 @@ type Scenario struct {
 
 // All returns every scenario, in the order of the table.
 func All() []Scenario {
-	return slices.Concat(publishing, starting, consuming, redelivering, sharing, keyed, lagging, loose, parted, policies, schemas, governing, refusing, limiting, securing, granting, restarting, moving, dying)
+	return slices.Concat(publishing, starting, consuming, redelivering, sharing, keyed, lagging, crowding, loose, parted, policies, schemas, governing, refusing, limiting, securing, granting, restarting, moving, stalling, dying)
 }
 
 // ErrNoAdmin: the brokers have no admin address, and the scenario needs one.
