@@ -89,7 +89,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// The real broker does what it did when it was recorded.
+// The real broker does what it did when it was recorded. Nearly all of the time is
+// waiting, which goes side by side only as far as -parallel says: with the 2 of two cores
+// it is more than the ten minutes of a test, with 8 it is six.
 func TestReal(t *testing.T) {
 	if _, ok := realbroker.Binary(); !ok {
 		t.Skipf("%s is not set: not compared with a real broker", realbroker.Env)
