@@ -29,7 +29,7 @@ type SourceRecord struct {
 	// the runtime's.
 	Attributes map[string]string
 	// Key is the routing key. Records of one key go to one partition and stay in
-	// order; without a key, partitions take turns.
+	// order; without a key, partitions take turns, but for those that have no room.
 	Key string
 	// Offset is where the external system continues after this record, for Commit
 	// and Resume. Records that are made of one row may share it, when they come from

@@ -71,7 +71,7 @@ type Outgoing struct {
 	Payload    []byte
 	Attributes map[string]string
 	// Key chooses the partition and is delivered as routing key; without one,
-	// partitions take turns.
+	// partitions take turns, but for those that hold MaxPending messages already.
 	Key string
 	// PublishTime defaults to now; the wire carries milliseconds.
 	PublishTime time.Time

@@ -286,7 +286,16 @@ func (p *Producer) lane(key string) *lane {
 	case key != "":
 		return lanes[keyPartition(key, min(int(p.keyed.Load()), len(lanes)))]
 	}
-	return lanes[(p.turn.Add(1)-1)%uint64(len(lanes))]
+	// One that is full is passed over: a partition whose broker is slow, or away, does not
+	// hold up the others. When all are, one of them is waited for.
+	var l *lane
+	for range lanes {
+		l = lanes[(p.turn.Add(1)-1)%uint64(len(lanes))]
+		if !l.queue.full.Load() {
+			break
+		}
+	}
+	return l
 }
 
 // Close stops taking messages, publishes what was accepted, and ends the

@@ -1,6 +1,7 @@
 package danube_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,5 +160,35 @@ func TestHealthCloseForProducer(t *testing.T) {
 		l.pass(6 * time.Second)
 		events.wantStates(l, topic, danube.Ready, danube.Connecting, danube.Ready)
 		l.send(p, "a")
+	})
+}
+
+// A partition that is full is passed over: messages without a key go to the others, those
+// with its keys wait.
+func TestFullPartitionIsPassedOver(t *testing.T) {
+	embedded(t, func(l *lab) {
+		topic := l.topic()
+		p := l.producer(l.open(), topic, func(c *danube.ProducerConfig) { c.Partitions, c.MaxPending = 3, 4 })
+		hang := l.broker.Fault(danubetest.Fault{Methods: sends, Topic: topic + "-part-1", Hang: true, Count: -1})
+		var done [3]atomic.Int32
+		for range 300 {
+			l.must(p.SendAsync(l.soon(), &danube.Outgoing{Payload: []byte("m")}, func(r danube.Receipt, err error) {
+				if err != nil {
+					l.Errorf("partition %d: %v", r.Partition, err)
+				}
+				done[r.Partition].Add(1)
+			}))
+			l.pass(time.Millisecond)
+		}
+		if a, b, c := done[0].Load(), done[1].Load(), done[2].Load(); b != 0 || a+c != 295 || a < 140 || c < 140 {
+			l.Errorf("%d, %d and %d messages are published", a, b, c) // one is under way, four wait
+		}
+		// The key "a" belongs to partition 1.
+		l.want(p.SendAsync(l.within(time.Second), &danube.Outgoing{Key: "a"}, func(danube.Receipt, error) {}), danube.ErrNotSent)
+		hang.Remove()
+		l.must(p.Close(l.within(5 * time.Minute)))
+		if n := done[1].Load(); n != 5 {
+			l.Errorf("%d messages of the full partition are published, want 5", n)
+		}
 	})
 }

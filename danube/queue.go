@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // bounded is a queue that is bounded by number and by bytes. Who finds it full
@@ -21,6 +22,7 @@ type bounded[T any] struct {
 	out     bool // whether what was taken last may still be in use
 	closed  bool
 	waiting []*waiter[T]
+	full    atomic.Bool // whether a push would wait, by and large
 
 	ready chan struct{} // a token when there may be something to take
 }
@@ -62,12 +64,14 @@ func (q *bounded[T]) push(ctx context.Context, v T, bytes int) (bool, error) {
 	}
 	if len(q.waiting) == 0 && q.fits(bytes) {
 		q.add(it)
+		q.noteFull()
 		q.mu.Unlock()
 		token(q.ready)
 		return true, nil
 	}
 	w := &waiter[T]{it: it, done: make(chan struct{})}
 	q.waiting = append(q.waiting, w)
+	q.noteFull()
 	q.mu.Unlock()
 
 	select {
@@ -84,11 +88,19 @@ func (q *bounded[T]) push(ctx context.Context, v T, bytes int) (bool, error) {
 	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(o *waiter[T]) bool { return o == w })
 	q.letIn() // it may have been in the way of smaller ones
+	q.noteFull()
 	return false, context.Cause(ctx)
 }
 
 func (q *bounded[T]) fits(bytes int) bool {
 	return q.n == 0 || q.n < q.maxItems && q.bytes+bytes <= q.maxBytes
+}
+
+// noteFull tells those who can choose another queue. With q.mu held.
+func (q *bounded[T]) noteFull() {
+	if full := len(q.waiting) > 0 || q.n >= q.maxItems || q.bytes >= q.maxBytes; full != q.full.Load() {
+		q.full.Store(full)
+	}
 }
 
 func (q *bounded[T]) add(it sized[T]) {
@@ -145,6 +157,7 @@ func (q *bounded[T]) pop() (v T, ok, done bool) {
 	q.n--
 	q.bytes -= it.bytes
 	q.admit()
+	q.noteFull()
 	return it.value, true, false
 }
 
