@@ -104,7 +104,7 @@ func TestSourceForgetsPartitionsThatAreThrough(t *testing.T) {
 				n++
 				list = append(list, FromString("", "x").WithOffset(OffsetInt(fmt.Sprintf("file-%d.log", n), 1)))
 			}
-			if n > 20_000 {
+			if n > 100_000 {
 				return nil, nil
 			}
 			return list, nil
@@ -112,7 +112,7 @@ func TestSourceForgetsPartitionsThatAreThrough(t *testing.T) {
 		r := l.sourceOn(instant{}, source)
 		l.pause(time.Minute)
 		_, _ = r.stop()
-		if k := len(r.rt.origins.last); k > 2000 {
+		if k := len(r.rt.origins.last) + len(r.rt.origins.before); k > 3*maxOrigins {
 			t.Errorf("%d source partitions are remembered, all of them through", k)
 		}
 	})
@@ -140,4 +140,89 @@ func TestEmitCountsAttributes(t *testing.T) {
 		}
 		_, _ = r.stop()
 	})
+}
+
+// Who gave up waiting for room leaves nothing behind that keeps the source from being
+// ready once there is some.
+func TestEmitGivesUpWaitingForRoom(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		h := l.b.Fault(publishes(danubetest.Fault{Topic: l.name("stuck"), Hang: true}))
+		gaveUp := make(chan error, 1)
+		source := stream(func(ctx context.Context, e *Emitter, _ int) error {
+			_ = e.EmitAsync(ctx, FromString(l.name("stuck"), "x").WithOffset(OffsetInt("p", 0)), nil)
+			for n := range maxUncommitted - 1 {
+				if err := e.EmitAsync(ctx, Progress(OffsetInt("p", int64(n+1))), nil); err != nil {
+					return err
+				}
+			}
+			short, cancel := context.WithTimeout(ctx, time.Second) // the request of a webhook
+			defer cancel()
+			_, err := e.Emit(short, Progress(OffsetInt("p", maxUncommitted+1)))
+			gaveUp <- err
+			<-ctx.Done()
+			return nil
+		})
+		r := l.source(FromStream(source), func(c *Config) { c.UndeclaredTopics = TopicsCreate })
+		if err := <-gaveUp; !errors.Is(err, ErrNotEmitted) {
+			t.Fatal(err)
+		}
+		if r.board.NotReady() == nil {
+			t.Error("ready without room")
+		}
+		h.Remove()
+		l.pause(time.Minute)
+		if why := r.board.NotReady(); why != nil {
+			t.Errorf("not ready a minute after everything is committed: %v", why)
+		}
+		_, _ = r.stop()
+	})
+}
+
+// A stream may emit after the stop what it has in hand, however much that is: nobody
+// commits meanwhile, so nobody waits for that.
+func TestEmitAfterTheStopNeedsNoRoom(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		source := stream(func(ctx context.Context, e *Emitter, _ int) error {
+			<-ctx.Done()
+			for n := range maxUncommitted + 1000 {
+				if err := e.EmitAsync(context.Background(), Progress(OffsetInt("p", int64(n))), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		committed := &committing{testSource: &testSource{}}
+		r := l.source(FromStream(committingStream{source, committed}), func(c *Config) { c.DrainTimeout = 20 * time.Second })
+		l.pause(time.Second)
+		err, took := r.stop()
+		l.must(err)
+		if took > time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		if all := committed.all(); len(all) != maxUncommitted+1000 {
+			t.Errorf("%d offsets are committed", len(all))
+		}
+	})
+}
+
+// Two records of one offset have two names, also where many other partitions come between
+// them.
+func TestSourceNamesOverManyPartitions(t *testing.T) {
+	var o origins
+	use := func(p string) int { return o.next(OffsetInt(p, 1)) }
+	use("shared")
+	for i := range maxOrigins {
+		use(fmt.Sprint(i))
+		o.forget()
+	}
+	same(t, "index", use("shared"), 1)
+	for i := range 3 * maxOrigins {
+		use(fmt.Sprint("new", i))
+		o.forget()
+	}
+	if n := len(o.last) + len(o.before); n > 2*maxOrigins+2 {
+		t.Errorf("%d partitions are remembered", n)
+	}
 }

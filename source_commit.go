@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/internal/metrics"
@@ -22,20 +23,26 @@ const (
 const maxUncommitted = 1 << 16
 
 // commitState belongs to the one goroutine that commits: the loop that polls, the one
-// beside a stream, and at the end the drain.
+// beside a stream, and at the end the drain. That one takes it from a loop that has not
+// ended, unless it is committing just now.
 type commitState struct {
-	failed   bool      // nothing is committed behind what could not be
-	saveOnly bool      // Commit is not called any more: Poll has not returned
-	saved    time.Time // when the last time was
+	mu       sync.Mutex // held while something is saved and committed, between two attempts too
+	drains   bool       // only the drain commits any more
+	failed   bool       // nothing is committed behind what could not be
+	saveOnly bool       // Commit is not called any more: Poll has not returned
+	saved    time.Time  // when the last time was
 }
 
 // commitReady saves and commits what may be, and returns when to come back, 0 when
 // only a settled record can bring more. At the end of a run, last is set.
 func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.Duration) {
 	c := &rt.commitState
-	if c.failed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed || c.drains && !last {
 		return 0
 	}
+	defer rt.roomy()
 	if rt.store != nil && !last {
 		if left := saveEvery - time.Since(c.saved); left > 0 {
 			return left
@@ -61,7 +68,7 @@ func (rt *SourceRuntime) commitReady(ctx context.Context, last bool) (next time.
 	}
 	switch {
 	case err == nil:
-		rt.origins.forget(rt.commits.Busy)
+		rt.origins.forget()
 	case ctx.Err() != nil: // no time is left: they are published and not committed
 		c.failed = true
 		rt.leftUncommitted(len(offsets)+rt.commits.Settled(), oneLine(err))
@@ -109,33 +116,52 @@ func (rt *SourceRuntime) insist(ctx context.Context, what string, f func() error
 	}
 }
 
-// crowded says that no record is taken before some are committed; room is when there is
-// room again, nil for now.
-func (rt *SourceRuntime) crowded(room <-chan struct{}) {
-	if room == nil {
-		rt.board.Set("commit", "")
-		return
+// takeOver lets the drain commit in the place of a loop that has not ended; false where
+// that one is committing.
+func (c *commitState) takeOver(saveOnly bool) bool {
+	if !c.mu.TryLock() {
+		return false
 	}
+	c.drains, c.saveOnly = true, saveOnly
+	c.mu.Unlock()
+	return true
+}
+
+// crowd says that no record is taken before some are committed.
+func (rt *SourceRuntime) crowd() {
+	rt.crowded.Store(true)
 	if rt.board.Set("commit", fmt.Sprintf("%d records wait for one before them that the broker does not have yet", maxUncommitted)) {
 		rt.log.Warn("no record is taken: one that the broker does not have keeps those behind it from being committed", "waiting", maxUncommitted)
 	}
 }
 
-// room waits until there is room for a record that is not committed yet.
+// roomy says so no more once there is room. Who commits makes it, also for those who have
+// not waited for it.
+func (rt *SourceRuntime) roomy() {
+	if rt.crowded.Load() && rt.commits.Room() == nil {
+		rt.crowded.Store(false)
+		rt.board.Set("commit", "")
+	}
+}
+
+// room waits until there is room for a record that is not committed yet. At a stop there
+// is: what is emitted then is bounded by the time for it, and nobody commits meanwhile.
 func (rt *SourceRuntime) room(ctx context.Context) error {
-	for {
+	for rt.stop.Err() == nil {
 		room := rt.commits.Room()
 		if room == nil {
+			rt.roomy()
 			return nil
 		}
-		rt.crowded(room)
+		rt.crowd()
 		select {
 		case <-room:
-			rt.crowded(nil)
+		case <-rt.stop.Done():
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
 // runCommits commits beside a stream.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -155,6 +156,37 @@ func TestSourceWhosePollHangsIsSaved(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(err), "50 offsets of published records were not committed: Poll has not returned") {
 			t.Errorf("got %v", err)
 		}
+	})
+}
+
+// A Poll that comes back while the drain saves for it does not save beside it.
+func TestSourceWhosePollComesBackLate(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		l.topic("t", 0)
+		source := &committing{testSource: &testSource{poll: func(_ context.Context, n int) ([]*SourceRecord, error) {
+			if n == 1 {
+				return offsets("p", 1, 50), nil
+			}
+			l.pause(10 * time.Second)
+			return nil, nil
+		}}}
+		var saving atomic.Int32
+		store := &memory{}
+		store.save = func(int, []Offset) error {
+			store.mu.Unlock() // or one would wait for the other here
+			defer store.mu.Lock()
+			if saving.Add(1) != 1 {
+				t.Error("two saves at once")
+			}
+			l.pause(300 * time.Millisecond)
+			saving.Add(-1)
+			return nil
+		}
+		r := l.checkpointed(source, store, func(c *Config) { c.DrainTimeout = 8 * time.Second })
+		l.pause(time.Second)
+		_, _ = r.stop()
+		l.pause(10 * time.Second) // until Poll has come back in any case
+		same(t, "saved", store.at("p"), "50")
 	})
 }
 

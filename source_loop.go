@@ -30,9 +30,9 @@ func (rt *SourceRuntime) runPoll() {
 		}
 		rt.commitReady(rt.work, false)
 		if room := rt.commits.Room(); room != nil {
-			rt.crowded(room)
+			rt.crowd()
 			rt.idle(time.Hour, room)
-			rt.crowded(rt.commits.Room())
+			rt.roomy()
 			continue
 		}
 		var records []*SourceRecord

@@ -11,9 +11,9 @@ import (
 // origins numbers the records that share an offset, so that each has a name of its
 // own, which is the same after a replay.
 type origins struct {
-	mu   sync.Mutex
-	last map[string]origin // by source partition
-	many int               // when to look for those that can be forgotten
+	mu     sync.Mutex
+	last   map[string]origin // by source partition
+	before map[string]origin // of those that were not used since last was begun
 }
 
 type origin struct {
@@ -29,31 +29,30 @@ func (o *origins) next(offset Offset) int {
 		o.last = make(map[string]origin)
 	}
 	now := origin{value: offset.Value}
-	if before, ok := o.last[offset.Partition]; ok && before.value == offset.Value {
+	before, ok := o.last[offset.Partition]
+	if !ok {
+		before, ok = o.before[offset.Partition]
+	}
+	if ok && before.value == offset.Value {
 		now.index = before.index + 1
 	}
 	o.last[offset.Partition] = now
 	return now.index
 }
 
-// maxOrigins is how many source partitions are remembered in any case.
-const maxOrigins = 256
+// maxOrigins is how many source partitions are remembered in any case, those that were
+// used last.
+const maxOrigins = 4096
 
-// forget lets go of partitions that have nothing under way, where there are many: a source whose partitions are
-// files has new ones for ever. Records that share an offset come in one poll, so no more of
-// one that was committed will.
-func (o *origins) forget(busy func(partition string) bool) {
+// forget lets go of the others: a source whose partitions are files has new ones for ever.
+// It is called between two polls, since records that share an offset may be anywhere in
+// one.
+func (o *origins) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.last) <= max(maxOrigins, o.many) {
-		return
+	if len(o.last) > maxOrigins {
+		o.last, o.before = nil, o.last
 	}
-	for p := range o.last {
-		if !busy(p) {
-			delete(o.last, p)
-		}
-	}
-	o.many = 2 * len(o.last)
 }
 
 // back takes a number back: its record was not accepted, and when it is emitted again

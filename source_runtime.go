@@ -35,6 +35,7 @@ type SourceRuntime struct {
 
 	commitState commitState
 	unpublished atomic.Int64           // given up by the end of the run
+	crowded     atomic.Bool            // no record is taken before some are committed
 	policyStop  atomic.Bool            // a record ended the run, as on_error = stop says
 	failedLate  atomic.Bool            // an error that came during the drain is known
 	uncommitted atomic.Pointer[string] // what was published, and not committed before the drain deadline
@@ -162,15 +163,13 @@ func (rt *SourceRuntime) drain(ctx context.Context) error {
 		default:
 		}
 	}
-	if !ended && rt.stream == nil && rt.polling.Load() != nil {
-		// Commit must not run beside Poll, but what is in the store is not the connector's;
-		// and a loop that comes back from Poll now commits nothing any more.
-		rt.commitState.saveOnly, ended = true, true
+	if !ended {
+		// Commit must not run beside Poll, but what is in the store is not the connector's.
+		ended = rt.commitState.takeOver(rt.stream == nil)
 	}
 	if ended {
 		rt.lastCommits(ctx)
 	} else if n := rt.commits.Settled(); n > 0 {
-		// Nobody can say what the loop does next: nothing may run beside it.
 		rt.leftUncommitted(n, or(rt.underWay(), "the loop that commits")+" has not returned")
 	}
 	return rt.closeCheckpoints(ctx, ended)

@@ -7,6 +7,7 @@ package danube
 const (
 	pastChunk  = 256
 	pastChunks = 4096 // a power of two; 4 MiB, when all are full
+	pastLate   = 512
 )
 
 type pastVerdict int
@@ -21,10 +22,15 @@ const (
 // message that was there: without one, the first messages of a numbering that starts
 // again would count as settled, and be lost. A chunk is found by its number's low bits.
 // The higher of two chunks that want one place has it: what comes again pushes nothing
-// out that is newer. The table grows with use.
+// out that is newer. The lower goes to a smaller table, where the one that came last has
+// the place: it may be of a numbering that has started again unnoticed. Both grow with
+// use.
 type pastTable struct {
-	chunks []*pastOffsets
+	chunks pastChunksOf
+	late   pastChunksOf
 }
+
+type pastChunksOf []*pastOffsets
 
 type pastOffsets struct {
 	number uint64 // offset / pastChunk
@@ -38,11 +44,18 @@ func (id identity) print() uint32 {
 }
 
 func (p *pastTable) lookup(offset uint64, id identity) pastVerdict {
-	if len(p.chunks) == 0 {
+	if v := p.chunks.lookup(offset, id); v != pastUnknown {
+		return v
+	}
+	return p.late.lookup(offset, id)
+}
+
+func (t pastChunksOf) lookup(offset uint64, id identity) pastVerdict {
+	if len(t) == 0 {
 		return pastUnknown
 	}
 	number := offset / pastChunk
-	c := p.chunks[number&uint64(len(p.chunks)-1)]
+	c := t[number&uint64(len(t)-1)]
 	if c == nil || c.number != number {
 		return pastUnknown
 	}
@@ -59,32 +72,37 @@ func (p *pastTable) add(offset uint64, id identity) {
 	if offset+1 == 0 {
 		return // absurd; its chunk would keep its place for ever
 	}
-	if len(p.chunks) == 0 {
-		p.chunks = make([]*pastOffsets, 1)
-	}
 	number := offset / pastChunk
-	at := &p.chunks[number&uint64(len(p.chunks)-1)]
-	for *at != nil && (*at).number != number && len(p.chunks) < pastChunks {
-		p.grow()
-		at = &p.chunks[number&uint64(len(p.chunks)-1)]
+	at := p.chunks.place(number, pastChunks)
+	if *at != nil && (*at).number > number {
+		at = p.late.place(number, pastLate)
 	}
-	switch c := *at; {
-	case c == nil:
-		*at = &pastOffsets{number: number}
-	case c.number > number:
-		return
-	case c.number < number:
+	if *at == nil {
+		*at = new(pastOffsets)
+	}
+	if c := *at; c.number != number {
 		*c = pastOffsets{number: number}
 	}
 	(*at).prints[offset%pastChunk] = id.print()
 }
 
-func (p *pastTable) grow() {
-	old := p.chunks
-	p.chunks = make([]*pastOffsets, 2*len(old))
-	for _, c := range old {
-		if c != nil {
-			p.chunks[c.number&uint64(len(p.chunks)-1)] = c
+// place returns where a chunk belongs, in a table that has grown until it is free, or to
+// its most.
+func (t *pastChunksOf) place(number uint64, most int) **pastOffsets {
+	if len(*t) == 0 {
+		*t = make(pastChunksOf, 1)
+	}
+	for {
+		at := &(*t)[number&uint64(len(*t)-1)]
+		if *at == nil || (*at).number == number || len(*t) >= most {
+			return at
+		}
+		old := *t
+		*t = make(pastChunksOf, 2*len(old))
+		for _, c := range old {
+			if c != nil {
+				(*t)[c.number&uint64(len(*t)-1)] = c
+			}
 		}
 	}
 }
@@ -92,6 +110,7 @@ func (p *pastTable) grow() {
 // clear forgets everything and keeps the memory while it is little: where messages are
 // not numbered, each one makes the table forget the one before.
 func (p *pastTable) clear() {
+	p.late = nil
 	if len(p.chunks) == 1 {
 		*p.chunks[0] = pastOffsets{number: p.chunks[0].number}
 		return

@@ -58,6 +58,9 @@ func TestPastTableKeepsTheNewest(t *testing.T) {
 	for o := range uint64(n - kept) {
 		p.add(o, identity{o, o}) // settled once more
 	}
+	if len(p.late) != pastLate {
+		t.Errorf("%d chunks for what comes again, want %d", len(p.late), pastLate)
+	}
 	for o := uint64(n - kept + pastChunk); o < n; o++ {
 		if p.lookup(o, identity{o, o}) != pastSame {
 			t.Fatalf("offset %d of %d is forgotten", o, n)
@@ -65,6 +68,26 @@ func TestPastTableKeepsTheNewest(t *testing.T) {
 	}
 	if p.lookup(5, identity{5, 5}) != pastUnknown {
 		t.Error("an offset that has no place any more is remembered")
+	}
+}
+
+// A numbering that starts again far below, unnoticed: what is settled of it is remembered.
+func TestPastTableBelowAllOthers(t *testing.T) {
+	var p pastTable
+	const kept = pastChunk * pastChunks
+	for o := range uint64(2 * kept) {
+		p.add(o, identity{1, o})
+	}
+	for o := range uint64(pastChunk * pastLate) {
+		if p.lookup(o, identity{2, o}) != pastUnknown {
+			t.Fatalf("offset %d of the new numbering is known", o)
+		}
+		p.add(o, identity{2, o})
+	}
+	for o := range uint64(pastChunk * pastLate) {
+		if p.lookup(o, identity{2, o}) != pastSame {
+			t.Fatalf("offset %d of the new numbering is forgotten", o)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (t *Tracker[O]) Unbound() {
 
 func (t *Tracker[O]) full(spare int) bool {
 	held := t.held
-	if t.lag > 0 {
+	if t.lag > 0 && t.bare.head+t.bare.ready == len(t.bare.flights) { // else they wait for more
 		held -= t.ready
 	}
 	return t.max > 0 && held >= t.max-spare
@@ -226,14 +226,6 @@ func (t *Tracker[O]) Take() (offsets []O, next time.Duration) {
 // maxIdle is how many source partitions are kept that have nothing under way. A
 // source whose partitions are files, say, has new ones for ever.
 const maxIdle = 256
-
-// Busy reports whether a source partition has flights that were not taken.
-func (t *Tracker[O]) Busy(partition string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	q := t.queues[partition]
-	return q != nil && len(q.flights) > 0
-}
 
 // forget lets go of partitions without flights where there are many.
 func (t *Tracker[O]) forget() {

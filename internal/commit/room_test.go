@@ -83,19 +83,22 @@ func TestRoomWithALag(t *testing.T) {
 	}
 }
 
-func TestBusy(t *testing.T) {
-	tr := New[offset](0, 0)
-	f := &Flight[offset]{Offset: offset{"p", 1}}
-	if tr.Busy("p") {
-		t.Error("busy before the first")
+// Behind a record without an offset that is not settled, they wait for more than the lag.
+func TestRoomWithALagBehindARecordWithoutAnOffset(t *testing.T) {
+	tr := New[offset](time.Hour, 16)
+	bare := &Flight[offset]{}
+	tr.Add("", bare)
+	for i := range 20 {
+		f := &Flight[offset]{Offset: offset{"p", i}}
+		tr.Add("p", f)
+		tr.Settle("p", f)
 	}
-	tr.Add("p", f)
-	tr.Settle("p", f)
-	if !tr.Busy("p") || tr.Busy("q") {
-		t.Error("not busy although nobody has taken it, or busy for nothing")
+	room := tr.Room()
+	if room == nil {
+		t.Fatal("there is room, although 20 wait")
 	}
-	tr.Take()
-	if tr.Busy("p") {
-		t.Error("busy after it was taken")
+	tr.Settle("", bare)
+	if !isClosed(room) {
+		t.Error("there is no room, although they wait for nothing but their lag")
 	}
 }
