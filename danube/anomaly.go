@@ -22,12 +22,13 @@ func (p *partition) looked(offset, publishedMs uint64) {
 		if !late {
 			p.gaps.skip(offset)
 		}
-		p.gaps.own = late || publishedMs >= uint64(p.firstReady.UnixMilli())
+		p.gaps.own = late || p.publishedSince(publishedMs)
 		if !late {
 			return
 		}
 	}
-	below := p.gaps.below(offset)
+	// What lies below and was published before was skipped above, and may come again.
+	below := p.gaps.below(offset) && p.publishedSince(publishedMs)
 	if p.gaps.got(offset) || below {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
 	}
@@ -36,6 +37,9 @@ func (p *partition) looked(offset, publishedMs uint64) {
 		p.anomaly(Anomaly{Kind: GapFound, From: h.from, To: h.to})
 	}
 }
+
+// publishedSince reports that a message was published after the first stream was open.
+func (p *partition) publishedSince(ms uint64) bool { return ms >= uint64(p.firstReady.UnixMilli()) }
 
 // noteSkipped keeps what the gaps make of the broker's lag for those who judge it.
 func (p *partition) noteSkipped() {

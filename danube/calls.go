@@ -9,26 +9,33 @@ import (
 )
 
 // anySeed asks one seed after the other until one answers, each time beginning with
-// another, and then one more broker that is none. read tells what an error of ask means.
+// another. read tells what an error of ask means. Where no seed answers, one more broker is
+// asked that is none. Only its answer counts: by now its address may be somebody else's.
 func (c *Client) anySeed(ctx context.Context, op, topic string, read func(error) verdict, ask func(context.Context, endpoint, *grpc.ClientConn) error) error {
 	start := int(c.router.next.Add(1) - 1)
 	var last *Error
-	for i := range len(c.seeds) + 1 {
-		at, ok := c.seeds[(start+i)%len(c.seeds)], true
-		if i == len(c.seeds) {
-			at, ok = c.router.another()
-		}
-		if !ok {
-			break
-		}
-		err := c.ask(ctx, op, topic, at, read, ask)
+	for i := range c.seeds {
+		seed := c.seeds[(start+i)%len(c.seeds)]
+		err := c.ask(ctx, op, topic, seed, read, ask)
 		if err == nil || errors.Is(err, errUnknownTopic) || errors.Is(err, ErrClosed) {
 			return err
 		}
 		errors.As(err, &last)
 		if ownContext(ctx, err) || last.class == classFatal {
-			break
+			return last
 		}
+	}
+	other, ok := c.router.another()
+	if !ok {
+		return last
+	}
+	err := c.ask(ctx, op, topic, other, read, ask)
+	if err == nil || ownContext(ctx, err) {
+		return err
+	}
+	var failed *Error
+	if errors.As(err, &failed) && failed.class == classFatal {
+		c.router.unlearn(other)
 	}
 	return last
 }

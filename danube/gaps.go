@@ -110,7 +110,7 @@ type gaps struct {
 	own   bool // what is missing from here on, no consumer before this one has got
 	known bool
 	next  uint64 // the offset that is expected
-	floor uint64 // below it, nobody knows what came
+	floor uint64 // below it, nobody knows what is missing: it is before the first that came, or was forgotten
 	holes []hole // ascending, without overlap
 }
 
@@ -145,7 +145,7 @@ func (g *gaps) got(offset uint64) (filled bool) {
 	return false
 }
 
-// below reports that an offset lies where nobody knows what came.
+// below reports that an offset lies where nobody knows what is missing.
 func (g *gaps) below(offset uint64) bool { return g.known && offset < g.floor }
 
 // forget drops the oldest holes.

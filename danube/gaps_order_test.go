@@ -2,6 +2,7 @@ package danube_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
@@ -26,4 +27,28 @@ func TestTheFirstComesSecond(t *testing.T) {
 			t.Errorf("told of %v, want offset 0 alone", seen.list)
 		}
 	}, "a:1")
+}
+
+// What was handed back and comes again was never missing.
+func TestNackedMessageIsNoGap(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open()
+		first := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		l.must(first.Close(l.soon()))
+		l.send(p, "a", "b", "c") // before the consumer comes
+		l.pass(5 * time.Second)
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		list := l.receive(con, "a", "b", "c")
+		l.send(p, "d")
+		l.ack(con, l.receive(con, "d")...)
+		l.must(con.Nack(l.soon(), list[0], 0, "later"))
+		l.ack(con, list[1], list[2])
+		l.ack(con, l.receive(con, "a")...)
+		l.pass(time.Second)
+		if told := seen.took(); len(told) > 0 {
+			t.Errorf("told of %q", told)
+		}
+	})
 }

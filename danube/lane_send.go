@@ -21,7 +21,7 @@ func (l *lane) publish(it pending) {
 		l.settle(it, r, err)
 		return
 	}
-	var refused time.Time // when the broker first said what it may not say for ever
+	var doubt doubt
 	for {
 		if err := l.ensureSession(); err != nil {
 			l.fail(err)
@@ -37,14 +37,7 @@ func (l *lane) publish(it pending) {
 		}
 		v := judge(rpcSend, err)
 		r.Ambiguous = r.Ambiguous || v.ambiguous
-		if v.patience > 0 {
-			if refused.IsZero() {
-				refused = time.Now()
-			}
-			if time.Since(refused) >= v.patience {
-				v.class = v.after
-			}
-		}
+		v.class = doubt.class(v)
 		failed := v.failure("publish", l.topic, l.sess.at.dial, err)
 		switch v.class {
 		case classMessage:

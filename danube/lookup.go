@@ -63,6 +63,13 @@ func (r *router) learn(e endpoint) {
 	r.learned = append(r.learned, e)
 }
 
+// unlearn forgets a broker that is none.
+func (r *router) unlearn(e endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.learned = slices.DeleteFunc(r.learned, func(o endpoint) bool { return o == e })
+}
+
 // another is the next of the brokers that are not seeds.
 func (r *router) another() (endpoint, bool) {
 	r.mu.Lock()

@@ -29,8 +29,10 @@ func judgeRefusal(why string) verdict {
 	has := func(part string) bool { return strings.Contains(why, part) }
 	refused := verdict{class: classMessage, reason: ErrSchema}
 	switch {
-	case begins("Schema ID ", "Schema version ") && has("not found"):
+	case begins("Schema ID ") && has("not found"), begins("Schema version not found") && has("not found for subject"):
 		return verdict{class: classTransient, reason: ErrSchema, patience: unknownSchemaPatience, after: classMessage}
+	case begins("Schema version not found"): // its metadata store
+		return verdict{class: classTransient}
 	case begins("Schema ", "Message missing schema_id", "Payload validation", "Failed to create validator"):
 		return refused
 	case begins("Topic ") && has(" requires schema "):
@@ -43,4 +45,22 @@ func judgeRefusal(why string) verdict {
 		return refused
 	}
 	return verdict{class: classTransient, ambiguous: true, patience: unknownRefusalPatience, after: classFatal}
+}
+
+// doubt tells how long one message has been refused with a verdict that may change. What
+// comes in between, such as an outage, begins it anew.
+type doubt struct {
+	what  verdict
+	since time.Time
+}
+
+// class is that of the verdict, or what it has become.
+func (d *doubt) class(v verdict) class {
+	switch {
+	case v.patience == 0 || v != d.what:
+		*d = doubt{v, time.Now()}
+	case time.Since(d.since) >= v.patience:
+		return v.after
+	}
+	return v.class
 }
