@@ -46,20 +46,19 @@ func (l *lab) sourceOn(client Client, c SourceConnector) sourceAtWork {
 // nothing is polled, and /readyz says why.
 func TestSourceBehindOneRecordThatWaits(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
-		n := 0
+		var n atomic.Int64
 		source := &committing{testSource: &testSource{poll: func(context.Context, int) (list []*SourceRecord, err error) {
-			if n == 0 {
+			if n.Load() == 0 {
 				list = append(list, FromString("/default/stuck", "x").WithOffset(OffsetInt("p", 0)))
 			}
 			for range 1000 {
-				n++
-				list = append(list, FromString("", "x").WithOffset(OffsetInt("p", int64(n))))
+				list = append(list, FromString("", "x").WithOffset(OffsetInt("p", n.Add(1))))
 			}
 			return list, nil
 		}}}
 		r := l.sourceOn(instant{"/default/stuck"}, source)
 		l.pause(time.Minute)
-		if n < maxUncommitted || n > maxUncommitted+1000 {
+		if n := n.Load(); n < maxUncommitted || n > maxUncommitted+1000 {
 			t.Errorf("%d records were taken, want %d and at most one poll more", n, maxUncommitted)
 		}
 		if why := fmt.Sprint(r.board.NotReady()); !strings.Contains(why, "wait for one before them") {

@@ -173,7 +173,7 @@ func flatText(flat bool) string {
 func (memoryResult) legend() string {
 	return `Memory of the client process alone. Flat: the median of the last five points is at most a tenth (and 1 MiB of live
 heap, 8 MiB of RSS) above that of points two to five. With the embedded broker the source's topic is a non-reliable
-one, which the broker does not keep. The client remembers the newest 131072 messages of each partition that it
-acknowledged, 3 MiB, and grows until it has seen so many.
+one, which the broker does not keep. The client remembers the newest 262144 messages of each partition that it
+acknowledged, 1 MiB, and grows until it has seen so many.
 `
 }

@@ -1,12 +1,12 @@
 package danube
 
-// What is remembered of the messages that were settled: chunks of consecutive offsets,
-// the newest million of them. A broker sends again what it got within ten seconds before
-// it lost its acks, and after a move everything behind the first message that it had
-// skipped, which may be long ago.
+// What is remembered of the messages that were settled: chunks of consecutive offsets, a
+// quarter of a million of them, the newest. A broker sends again what it got within ten
+// seconds before it lost its acks, and after a move everything behind the first message
+// that it had skipped. What is older than that is handed out again.
 const (
 	pastChunk  = 256
-	pastChunks = 4096 // a power of two; 4 MiB, when all are full
+	pastChunks = 1024 // a power of two; 1 MiB, when all are full
 	pastLate   = 512
 )
 

@@ -43,7 +43,7 @@ func TestPastTable(t *testing.T) {
 	}
 }
 
-// The newest million is remembered and the memory stays bounded, however many there
+// The newest are remembered and the memory stays bounded, however many there
 // were; and what comes again from long ago pushes nothing out.
 func TestPastTableKeepsTheNewest(t *testing.T) {
 	var p pastTable

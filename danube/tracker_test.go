@@ -266,7 +266,7 @@ func TestTrackerMemory(t *testing.T) {
 // however long ago that was: all of it is known.
 func TestTrackerKnowsALongReplay(t *testing.T) {
 	var tr tracker
-	const n = 900_000
+	const n = 250_000
 	work := func(o uint64, want arrival) {
 		if how := tr.received(o, identity{1, o}); how != want {
 			t.Fatalf("offset %d: %v, want %v", o, how, want)

@@ -245,11 +245,18 @@ func (q *queue[O]) remove(n int) {
 func (t *Tracker[O]) Ready() <-chan struct{} { return t.wake }
 
 // Settled is the number of settled records that were not taken yet and wait for
-// nothing but their time.
-func (t *Tracker[O]) Settled() int {
+// nothing but their time. What was not emitted after all is none.
+func (t *Tracker[O]) Settled() (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ready
+	for _, q := range append(t.order, &t.bare) {
+		for _, f := range q.flights[q.head : q.head+q.ready] {
+			if !f.dropped {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Idle returns a channel that is closed when every record is settled or has failed.
