@@ -20,7 +20,8 @@ type bench struct {
 	t   *testing.T
 	dir string
 	s   *fileSource
-	at  map[string]connect.Offset // the newest of each partition
+	at  map[string]connect.Offset // the newest of each partition that was committed
+	log strings.Builder
 }
 
 // newBench starts a source in a bubble: what lingers takes no time.
@@ -48,7 +49,7 @@ func (b *bench) start(patterns string, change ...func(*settings)) {
 	if b.s != nil {
 		b.must(b.s.Shutdown(b.t.Context()))
 	}
-	b.s = &fileSource{settings: settings{MaxLine: 100, LongLines: "stop"}, log: slog.New(slog.DiscardHandler)}
+	b.s = &fileSource{settings: settings{MaxLine: 100, LongLines: "stop"}, log: slog.New(slog.NewTextHandler(&b.log, nil))}
 	for p := range strings.SplitSeq(patterns, ",") {
 		b.s.settings.Path = append(b.s.settings.Path, filepath.Join(b.dir, p))
 	}

@@ -13,9 +13,9 @@ import (
 
 // file is one file that is read, under whatever name it has by now.
 type file struct {
-	id    string // see identity
-	path  string // the name that it had at first
-	f     *os.File
+	id    string        // see identity
+	path  string        // the name that it had at first
+	f     *os.File      // nil while it cannot be opened
 	in    *bufio.Reader // nil while nothing is read
 	place               // behind the last whole line
 	trace               // of all that was read, as it was then
@@ -52,6 +52,13 @@ func (t *file) close() error {
 	f := t.f
 	t.f, t.in, t.before = nil, nil, nil // else each rotation would keep all before it
 	return f.Close()
+}
+
+// forget ends a file that is no more: another one may get its number, and be the same
+// as far as it was read.
+func (t *file) forget() *connect.SourceRecord {
+	t.place = t.place.end()
+	return connect.Progress(t.offset())
 }
 
 // reopen opens a file that could not be read again, and reads the line anew that was

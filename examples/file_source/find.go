@@ -20,6 +20,7 @@ type named struct {
 func (s *fileSource) look() {
 	s.looked = time.Now()
 	list, errs := s.match()
+	errs = append(errs, s.list())               // first: what is found below may have got their names
 	names := make(map[string]string, len(list)) // by identity
 	for _, n := range list {
 		names[n.id] = n.path
@@ -33,7 +34,7 @@ func (s *fileSource) look() {
 	}
 	for _, n := range list {
 		if !known[n.id] {
-			errs = append(errs, s.found(n))
+			s.found(n)
 		}
 	}
 	s.missing = errors.Join(errs...)
@@ -93,56 +94,59 @@ func (s *fileSource) check(t *file, has bool) error {
 }
 
 // found opens a file that is not open, unless it is known to have nothing more.
-func (s *fileSource) found(n named) error {
+func (s *fileSource) found(n named) {
 	l, known := s.left[n.id]
-	if known && l.seen.still(n.info) {
-		return nil
+	if known && (l.seen.still(n.info) || l.position > 0 && s.open(n, l)) {
+		return
 	}
-	if known && l.position > 0 {
-		if same, err := s.open(n.path, n.info, l); same || err != nil {
-			return err
-		}
+	if known {
 		l.turn++
+	}
+	if l.position > 0 {
 		s.log.Warn("a file is not what it was, or is shorter: reading it from its beginning", "path", n.path, "was", l.path, "was_read_to", l.position)
 	} else {
 		s.log.Info("reading a new file", "path", n.path)
 	}
-	_, err := s.open(n.path, n.info, left{path: n.path, place: place{turn: l.turn}})
-	return err
+	s.open(n, left{path: n.path, place: place{turn: l.turn}})
 }
 
-// open opens a file where it was left, if it is the same file. One that has nothing more
-// and another name by now is only remembered.
-func (s *fileSource) open(path string, info fs.FileInfo, l left) (same bool, err error) {
-	t, opened, err := openFile(path, l.place)
-	if opened != nil && !os.SameFile(info, opened) {
+// open opens a file where it was left, and reports whether it is the same file. One that
+// has nothing more and another name by now is only remembered. One that cannot be opened
+// is among the files all the same, because it may lose its name before it can: see reach.
+func (s *fileSource) open(n named, l left) (same bool) {
+	t, opened, err := openFile(n.path, l.place)
+	if opened != nil && !os.SameFile(n.info, opened) {
 		if t != nil {
-			err = errors.Join(err, t.close())
+			_ = t.close() // nothing was written
 		}
-		return true, err // renamed in between: the next look finds it
+		t, err = nil, fmt.Errorf("%s was renamed: %w", n.path, fs.ErrNotExist)
 	}
-	if t == nil || err != nil {
-		return false, err
+	switch {
+	case err != nil:
+		t = &file{place: l.place, err: err}
+	case t == nil:
+		return false
 	}
-	t.id, t.path = identity(path, opened), l.path
-	more := opened.Size() > l.position
-	if l.path != path && !more {
+	t.id, t.path = n.id, l.path
+	more := err != nil || opened.Size() > l.position
+	if l.path != n.path && !more {
 		l.seen = stateOf(opened)
 		s.left[t.id] = l
-		return true, t.close()
+		_ = t.close() // nothing was written
+		return true
 	}
-	if l.path != path {
+	if l.path != n.path {
 		t.lost = time.Now()
 	}
 	for _, other := range s.files {
-		if other.path == t.path && l.path == path { // who has lost the name waits for nobody
+		if other.path == t.path && l.path == n.path { // who has lost the name waits for nobody
 			t.before = other
 		}
 	}
 	s.files = append(s.files, t)
 	delete(s.left, t.id)
-	if l.position > 0 && more {
-		s.log.Info("reading on", "path", path, "was", l.path, "from", l.position)
+	if l.position > 0 && more && err == nil {
+		s.log.Info("reading on", "path", n.path, "was", l.path, "from", l.position)
 	}
-	return true, nil
+	return true
 }

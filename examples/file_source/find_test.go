@@ -40,7 +40,7 @@ func TestEqualFilesOneAfterTheOther(t *testing.T) {
 			}
 			b.must(os.Remove(filepath.Join(b.dir, name)))
 			if info, err := b.s.files[0].f.Stat(); err != nil || !deleted(info) {
-				t.Skip("a deleted file does not show here")
+				b.t.Skip("a deleted file does not show here")
 			}
 			b.poll(2*linger, "progress")
 			if i%2 == 1 {

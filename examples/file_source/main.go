@@ -6,7 +6,8 @@
 // The environment configures it, or a file with the same keys, see settings:
 //
 //	FILE_PATH        the files, as patterns separated by commas: /var/log/app.log,/var/log/web/*.log
-//	ONCE             true reads what is there and ends; a last line without a newline counts
+//	ONCE             true reads what is there and ends; a last line without a newline counts; a file that
+//	                 cannot be opened is an error once the others are read
 //	MAX_LINE_BYTES   1048576
 //	LONG_LINES       what happens to a line that is longer: stop (default), skip or cut
 //	CHECKPOINT_FILE  where it keeps how far it is; without one it starts from the beginning each time
@@ -20,16 +21,22 @@
 // A file is known by its place on the disk, its directory and inode, and by its first KiB
 // and the last 64 bytes that were read of it; a shorter one by all of it. One that is
 // renamed, as log rotation does, is read to its end before the one that takes its name,
-// also when that happened while nobody was reading. One that gets shorter, or is written
-// anew, is read from its beginning, and so is one that gets the inode of another. A file
-// that cannot be read is tried again each second and makes the connector not ready; only
-// what has got its name waits for it.
+// also when that happened while nobody was reading: it is looked for in its directory, which
+// must be one that can be listed.
+// One that gets shorter, or is written anew, is read from its beginning, and so is one that
+// gets the inode of another. A file that cannot be read is tried again each second, at the
+// start, too, and makes the connector not ready; only what has got its name waits for it.
 //
 // Lines are lost where
-//   - a file is renamed twice between two looks, which are a second apart, or while this
-//     program does not run, unless FILE_PATH has the rotated names too:
-//     "app.log,app.log.[0-9]". Not "app.log*" where they are compressed or copied
-//     (copytruncate): what the pattern matches is read as it is, and copies as new files;
+//   - the name goes from one file to the next and on to a third between two looks, which
+//     are a second apart, or while this program does not run: the second was never seen,
+//     unless FILE_PATH has the rotated names too: "app.log,app.log.[0-9]". Not "app.log*"
+//     where they are compressed or copied (copytruncate): what the pattern matches is read
+//     as it is, and copies as new files. There are no looks while 65,536 records wait for
+//     the broker;
+//   - a file is removed, compressed or moved to another directory before it was read to its
+//     end, while this program does not run or cannot open it. Of the latter the log has the
+//     name and the position;
 //   - a log is truncated (copytruncate) before its last lines were read. Let the rotation
 //     rename;
 //   - somebody writes to a rotated file that FILE_PATH does not match a minute after its
@@ -42,6 +49,8 @@
 //     x-connect-source;
 //   - a file is copied, or moved to another directory that FILE_PATH matches;
 //   - a file is shortened, or changed within what is compared: all its lines.
+//
+// A file that cannot be opened is taken for the one that had its inode.
 //
 // The checkpoint keeps a line for each file that there ever was. Where files come and go
 // for ever, stop the program now and then when all is read, empty the directory, and

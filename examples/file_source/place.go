@@ -24,6 +24,9 @@ type place struct {
 	turn     int    // grows when another file is found there
 }
 
+// end is the place after a file that is no more: whatever comes there is another one.
+func (p place) end() place { return place{sum: 1, turn: p.turn + 1} }
+
 func (p place) String() string { return fmt.Sprintf("%d:%08x:%d", p.position, p.sum, p.turn) }
 
 func parsePlace(s string) (p place, err error) {
@@ -90,10 +93,12 @@ func (s state) still(info fs.FileInfo) bool {
 	return !s.written.IsZero() && s.size == info.Size() && s.written.Equal(info.ModTime())
 }
 
+var openForReading = os.Open // tests have it fail
+
 // openFile opens a file where it was left. It returns nil without an error when it is
 // not that file, or no longer.
 func openFile(path string, left place) (t *file, info fs.FileInfo, err error) {
-	f, err := os.Open(path)
+	f, err := openForReading(path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"os"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -32,25 +34,8 @@ func (s *fileSource) Resume(_ context.Context, offsets []connect.Offset) error {
 			s.left[id] = left{path: path, place: p}
 		}
 	}
-	for _, dir := range s.directories() {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue // look complains
-		}
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			info, err := os.Stat(path)
-			if err != nil || !info.Mode().IsRegular() {
-				continue
-			}
-			l, ok := s.left[identity(path, info)]
-			if !ok || l.path == path || l.position == 0 || l.position >= info.Size() {
-				continue
-			}
-			if _, err := s.open(path, info, l); err != nil {
-				return err
-			}
-		}
+	if len(s.left) > 0 {
+		s.unlisted = s.directories()
 	}
 	s.look()
 	s.report()
@@ -67,9 +52,42 @@ func (s *fileSource) directories() (dirs []string) {
 	return slices.Compact(dirs)
 }
 
-// leave closes a file and remembers how far it was read.
-func (s *fileSource) leave(t *file) error {
-	s.left[t.id] = left{path: t.path, place: t.place}
-	s.files = slices.DeleteFunc(s.files, func(other *file) bool { return other == t })
-	return t.close()
+// list looks in the directories for files that have lost their names since the last run.
+// One that cannot be listed is tried again by the next look.
+func (s *fileSource) list() error {
+	var errs []error
+	s.unlisted = slices.DeleteFunc(s.unlisted, func(dir string) bool {
+		list, err := filesIn(dir)
+		if errors.Is(err, fs.ErrPermission) { // meant so; the names in it may be known all the same
+			s.log.Warn("files that were renamed meanwhile cannot be found: what was not read of them is lost", "directory", dir, "error", err)
+			return true
+		}
+		if err != nil {
+			errs = append(errs, err)
+			return false
+		}
+		s.openRenamed(list)
+		return true
+	})
+	return errors.Join(errs...)
+}
+
+// openRenamed opens what has lost its name and has more, in the order in which it was
+// written: of files that had one name, each waits for the one before.
+func (s *fileSource) openRenamed(list []named) {
+	slices.SortStableFunc(list, func(a, b named) int {
+		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()),
+			cmp.Compare(b.path, a.path)) // .2 before .1
+	})
+	last := make(map[string]*file) // by the name that they had
+	for _, n := range list {
+		l, ok := s.left[n.id]
+		if !ok || l.path == n.path || l.position == 0 || l.position >= n.info.Size() || !s.open(n, l) {
+			continue
+		}
+		if t := s.files[len(s.files)-1]; t.id == n.id {
+			t.before = last[t.path]
+			last[t.path] = t
+		}
+	}
 }

@@ -28,6 +28,7 @@ type fileSource struct {
 	log      *slog.Logger
 	files    []*file         // that are open
 	left     map[string]left // how far the others were read, by identity
+	unlisted []string        // directories that may have files of the last run under other names
 	looked   time.Time
 	missing  error // of the last look
 
@@ -87,7 +88,7 @@ func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err
 		return nil, connect.InvalidConfig(s.missing)
 	}
 	for _, t := range slices.Clone(s.files) {
-		if b := t.before; b != nil && b.f != nil && (b.err != nil || !b.quiet(yield)) {
+		if b := t.before; b != nil && (b.err != nil || !b.quiet(yield)) {
 			continue
 		}
 		if records, err = s.read(t, records); err != nil {
@@ -105,7 +106,11 @@ func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err
 	case len(s.files) == 0:
 		return records, io.EOF
 	}
-	return records, s.unread()
+	err = s.unread()
+	if len(records) == 0 && slices.ContainsFunc(s.files, func(t *file) bool { return t.f == nil }) {
+		err = connect.InvalidConfig(err)
+	}
+	return records, err
 }
 
 // read adds a file's next lines to the records. An error is one that ends the source.
@@ -113,7 +118,13 @@ func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.
 	if t.err != nil && !s.settings.Once && t.tried == s.looked {
 		return records, nil
 	}
-	t.err, t.tried = nil, s.looked
+	t.tried = s.looked
+	if t.f == nil {
+		if records = s.reach(t, records); t.f == nil {
+			return records, nil
+		}
+	}
+	t.err = nil
 	was := t.position
 	more, rewritten, err := t.awake()
 	if rewritten {
@@ -171,9 +182,7 @@ func (s *fileSource) finish(t *file, records []*connect.SourceRecord) ([]*connec
 		}
 	}
 	if info, err := t.f.Stat(); err == nil && deleted(info) {
-		// Another file may get its number, and be the same as far as it was read.
-		t.place = place{turn: t.turn + 1}
-		records = append(records, connect.Progress(t.offset()))
+		records = append(records, t.forget())
 	}
 	return records, s.leave(t)
 }
