@@ -29,6 +29,7 @@ type file struct {
 	err    error     // why it could not be read
 	tried  time.Time // the look before that: the next one tries again
 	before *file     // had the name before, and is read first
+	told   bool      // the checkpoint gets to know that there is this file
 }
 
 // offset is where a later run goes on.

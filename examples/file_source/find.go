@@ -96,7 +96,7 @@ func (s *fileSource) check(t *file, has bool) error {
 // found opens a file that is not open, unless it is known to have nothing more.
 func (s *fileSource) found(n named) {
 	l, known := s.left[n.id]
-	if known && (l.seen.still(n.info) || l.position > 0 && s.open(n, l)) {
+	if known && (l.seen.still(n.info) || !l.ended() && s.open(n, l)) {
 		return
 	}
 	if known {
@@ -143,6 +143,7 @@ func (s *fileSource) open(n named, l left) (same bool) {
 			t.before = other
 		}
 	}
+	t.told = l.position > 0
 	s.files = append(s.files, t)
 	delete(s.left, t.id)
 	if l.position > 0 && more && err == nil {

@@ -21,8 +21,8 @@
 // A file is known by its place on the disk, its directory and inode, and by its first KiB
 // and the last 64 bytes that were read of it; a shorter one by all of it. One that is
 // renamed, as log rotation does, is read to its end before the one that takes its name,
-// also when that happened while nobody was reading: it is looked for in its directory, which
-// must be one that can be listed.
+// also when that happened while nobody was reading: the checkpoint has it from when it is
+// first seen, and it is looked for in its directory, which must be one that can be listed.
 // One that gets shorter, or is written anew, is read from its beginning, and so is one that
 // gets the inode of another. A file that cannot be read is tried again each second, at the
 // start, too, and makes the connector not ready; only what has got its name waits for it.
@@ -50,7 +50,9 @@
 //   - a file is copied, or moved to another directory that FILE_PATH matches;
 //   - a file is shortened, or changed within what is compared: all its lines.
 //
-// A file that cannot be opened is taken for the one that had its inode.
+// A file of which no line got through before the program ended is known by its inode alone.
+// If it is deleted before the next start, what has got the inode is read in its place; and
+// a file that cannot be opened is taken for the one that had its inode.
 //
 // The checkpoint keeps a line for each file that there ever was. Where files come and go
 // for ever, stop the program now and then when all is read, empty the directory, and

@@ -27,6 +27,9 @@ type place struct {
 // end is the place after a file that is no more: whatever comes there is another one.
 func (p place) end() place { return place{sum: 1, turn: p.turn + 1} }
 
+// ended reports that: where nothing was read, there is nothing to have a sum.
+func (p place) ended() bool { return p.position == 0 && p.sum != 0 }
+
 func (p place) String() string { return fmt.Sprintf("%d:%08x:%d", p.position, p.sum, p.turn) }
 
 func parsePlace(s string) (p place, err error) {

@@ -131,6 +131,7 @@ func TestANewFileThatCannotBeOpened(t *testing.T) {
 		b.write("app.log", "1\n")
 		b.poll(soon)
 		b.rename("app.log", "app.log.1")
+		b.start("app.log")
 		b.write("app.log", "2\n")
 		b.poll(soon)
 		b.rename("app.log", "app.log.2")

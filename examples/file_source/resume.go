@@ -77,12 +77,13 @@ func (s *fileSource) list() error {
 func (s *fileSource) openRenamed(list []named) {
 	slices.SortStableFunc(list, func(a, b named) int {
 		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()),
-			cmp.Compare(b.path, a.path)) // .2 before .1
+			cmp.Compare(s.left[b.id].position, s.left[a.id].position), // what was begun
+			cmp.Compare(b.path, a.path))                               // .2 before .1
 	})
 	last := make(map[string]*file) // by the name that they had
 	for _, n := range list {
 		l, ok := s.left[n.id]
-		if !ok || l.path == n.path || l.position == 0 || l.position >= n.info.Size() || !s.open(n, l) {
+		if !ok || l.path == n.path || l.ended() || l.position >= n.info.Size() || !s.open(n, l) {
 			continue
 		}
 		if t := s.files[len(s.files)-1]; t.id == n.id {

@@ -87,6 +87,12 @@ func (s *fileSource) Poll(context.Context) (records []*connect.SourceRecord, err
 	if s.settings.Once && s.missing != nil {
 		return nil, connect.InvalidConfig(s.missing)
 	}
+	for _, t := range s.files {
+		if !t.told { // else a rename while nobody reads loses it, if none of its lines got through
+			t.told = true
+			records = append(records, connect.Progress(t.offset()))
+		}
+	}
 	for _, t := range slices.Clone(s.files) {
 		if b := t.before; b != nil && (b.err != nil || !b.quiet(yield)) {
 			continue
@@ -129,6 +135,7 @@ func (s *fileSource) read(t *file, records []*connect.SourceRecord) ([]*connect.
 	more, rewritten, err := t.awake()
 	if rewritten {
 		s.log.Warn("a file was written anew: reading it from its beginning", "path", t.path, "was_read_to", was)
+		records = append(records, connect.Progress(t.offset()))
 	}
 	if !more || err != nil {
 		t.err = err
@@ -181,7 +188,8 @@ func (s *fileSource) finish(t *file, records []*connect.SourceRecord) ([]*connec
 			return records, err
 		}
 	}
-	if info, err := t.f.Stat(); err == nil && deleted(info) {
+	// Of an empty one nothing but its number is known, and no lines are expected.
+	if info, err := t.f.Stat(); err == nil && deleted(info) || t.position == 0 && !t.lost.IsZero() {
 		records = append(records, t.forget())
 	}
 	return records, s.leave(t)
