@@ -102,7 +102,7 @@ func TestFatalPublish(t *testing.T) {
 		}
 		_, err := p.Send(l.soon(), &danube.Outgoing{})
 		l.want(err, danube.ErrPermission)
-		l.want(p.Close(l.soon()), danube.ErrNotSent, "4 messages")
+		l.want(p.Close(l.soon()), danube.ErrNotSent, "4 messages", "no binding grants")
 		events.wantStates(l, topic, danube.Ready, danube.Failed)
 	})
 }
