@@ -57,7 +57,7 @@ func TestSmoke(t *testing.T) {
 	if rows := strings.Count(out.String(), "\n"); rows < 2*5+2*3 {
 		t.Errorf("the table has %d lines:\n%s", rows, out.String())
 	}
-	if n := len(res.targets()); n != 4*4 {
+	if n := len(res.targets()); n != 4*4+2*2 {
 		t.Errorf("%d targets for four cells: %v", n, res.targets())
 	}
 }
