@@ -280,3 +280,21 @@ func TestSinkReportsNoLossForWhatItsPredecessorHadDone(t *testing.T) {
 		same(t, "missing", second.metric("messages_missing_total"), 0)
 	})
 }
+
+// A broker to which several producers publish swaps neighbours now and then. What it seems
+// to have skipped is counted as missing, and as late when it comes.
+func TestSinkCountsWhatComesOutOfOrder(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		topic := l.topic("t", 0)
+		sink := &testSink{}
+		r := l.sink(sink)
+		l.publish(topic, "1")
+		l.until("1 written", func() bool { return len(sink.seen()) == 1 })
+		l.b.Fault(danubetest.SwapDeliveries(r.cfg.SubscriptionName))
+		l.publish(topic, numbers(2, 5)...)
+		l.until("all written", func() bool { return len(sink.seen()) == 5 })
+		r.stopped()
+		same(t, "missing", r.metric("messages_missing_total"), 1)
+		same(t, "late", r.metric("messages_late_total"), 1)
+	})
+}

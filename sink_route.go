@@ -230,6 +230,9 @@ func (r *sinkRoute) anomaly(a danube.Anomaly) {
 	switch a.Kind {
 	case danube.GapFound:
 		r.metrics.Missing.Add(float64(a.To - a.From + 1))
+	case danube.GapFilled:
+		r.metrics.Late.Add(float64(a.To - a.From + 1))
+		return
 	case danube.NumberingRestarted:
 		r.metrics.Restarts.Inc()
 	case danube.Stalled:

@@ -34,6 +34,7 @@ type Set struct {
 	nacked    *prometheus.CounterVec
 	repeated  *prometheus.CounterVec
 	missing   *prometheus.CounterVec
+	late      *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
 	stalls    *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
@@ -64,6 +65,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		nacked:    counter("messages_nacked_total", "Messages given back to the broker, to be delivered again, because on_error is nack."),
 		repeated:  counter("messages_repeated_total", "Messages that repeat one that had ended before, by what shows it.", "by"),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
+		late:      counter("messages_late_total", "Messages that came out of order, behind higher offsets: of those counted as missing, these have come."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
 		stalls:    counter("stalls_total", "Times that the broker has silently stopped to deliver, as its own metrics show."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
@@ -85,7 +87,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.restarts, &s.stalls} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.late, &s.restarts, &s.stalls} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -134,6 +136,7 @@ type Topic struct {
 	RepeatedStamp, RepeatedSource prometheus.Counter
 
 	Missing  prometheus.Counter
+	Late     prometheus.Counter
 	Restarts prometheus.Counter
 	Stalls   prometheus.Counter
 	Inflight prometheus.Gauge
@@ -157,6 +160,7 @@ func (s *Set) Topic(topic string) *Topic {
 		RepeatedSource: s.repeated.WithLabelValues(s.connector, topic, "source"),
 
 		Missing:  s.missing.WithLabelValues(s.connector, topic),
+		Late:     s.late.WithLabelValues(s.connector, topic),
 		Restarts: s.restarts.WithLabelValues(s.connector, topic),
 		Stalls:   s.stalls.WithLabelValues(s.connector, topic),
 		Inflight: s.inflight.WithLabelValues(s.connector, topic),

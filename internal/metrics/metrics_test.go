@@ -92,6 +92,7 @@ func TestEachCountHasItsPlace(t *testing.T) {
 	topic.Skipped.Add(4)
 	topic.DeadLettered.Add(5)
 	topic.Missing.Add(6)
+	topic.Late.Add(11)
 	topic.Restarts.Add(7)
 	topic.Inflight.Add(8)
 	topic.Failed(ErrPanic)
@@ -112,6 +113,7 @@ func TestEachCountHasItsPlace(t *testing.T) {
 		"messages_skipped_total{" + labels + "}":                                4,
 		"messages_dead_lettered_total{" + labels + "}":                          5,
 		"messages_missing_total{" + labels + "}":                                6,
+		"messages_late_total{" + labels + "}":                                   11,
 		"numbering_restarts_total{" + labels + "}":                              7,
 		"inflight_messages{" + labels + "}":                                     8,
 		"messages_failed_total{connector=c,error_type=panic,topic=/default/t}":  2,
