@@ -70,5 +70,6 @@ func (c *core) deadLetter(s *subscription, sl *slot) error {
 		dead.SchemaId, dead.SchemaVersion = m.SchemaId, m.SchemaVersion
 	}
 	c.append(t, dead, nil)
+	t.counts.sent++ // a broker has a producer of its own for them
 	return nil
 }
