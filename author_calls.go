@@ -69,6 +69,17 @@ func (k *core) await(ctx context.Context, grace time.Duration, done <-chan struc
 	}
 }
 
+// returns runs f on a goroutine of its own and awaits its end. Where that is false, f is
+// left behind and what it writes is not to be read.
+func (k *core) returns(ctx context.Context, grace time.Duration, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return k.await(ctx, grace, done)
+}
+
 // shutdownMin is what Shutdown gets even when the drain has used up its time.
 const shutdownMin = 5 * time.Second
 

@@ -114,18 +114,15 @@ func (rt *SourceRuntime) closeCheckpoints(ctx context.Context, ended bool) error
 	}
 	what := "the checkpoint store's Close"
 	rt.committing.Store(&what)
-	done := make(chan error, 1)
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		done <- rt.protect(what, rt.store.Close)
+	var err error
+	if !rt.returns(ctx, noticeTime, func() {
+		err = rt.protect(what, rt.store.Close)
 		rt.committing.Store(nil)
-	}()
-	if !rt.await(ctx, noticeTime, closed) {
+	}) {
 		rt.log.Error("a call into the connector has not returned and is left behind", "call", what)
 		return nil // unsettled names it
 	}
-	if err := <-done; err != nil {
+	if err != nil {
 		return fmt.Errorf("close checkpoints: %w", err)
 	}
 	return nil

@@ -143,17 +143,14 @@ func (r *sinkRoute) lanesNow() []*sinkLane {
 func (r *sinkRoute) drain(ctx context.Context) error {
 	r.stopping.Store(true)
 	lanes := r.stopLanes()
-	idle := make(chan struct{})
-	go func() {
+	// After the deadline the connector's context has ended, and it gets a moment to
+	// notice; one that does not is left behind.
+	if !r.rt.returns(ctx, noticeTime, func() {
 		for _, l := range lanes {
 			l.Wait()
 		}
 		r.probers.Wait() // which the lanes start
-		close(idle)
-	}()
-	// After the deadline the connector's context has ended, and it gets a moment to
-	// notice; one that does not is left behind.
-	if !r.rt.await(ctx, noticeTime, idle) {
+	}) {
 		r.rt.log.Error("a call into the connector has not returned and is left behind", "topic", r.cfg.Topic)
 	}
 	r.handBack(lanes)

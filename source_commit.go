@@ -184,12 +184,7 @@ func (rt *SourceRuntime) runCommits() {
 // lastCommits commits what is left at the end of a run, and leaves a call behind that
 // does not return.
 func (rt *SourceRuntime) lastCommits(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		rt.commitRest(ctx)
-	}()
-	rt.await(ctx, 2*noticeTime, done)
+	rt.returns(ctx, 2*noticeTime, func() { rt.commitRest(ctx) })
 }
 
 // commitRest waits for what commit_lag keeps back. What was published counts also

@@ -203,12 +203,7 @@ func (rt *SourceRuntime) closeTopics(ctx context.Context) {
 			}
 		})
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		wg.Wait()
-	}()
-	if !rt.await(ctx, noticeTime, ended) { // a done that does not return, or a client that ignores its context
+	if !rt.returns(ctx, noticeTime, wg.Wait) { // a done that does not return, or a client that ignores its context
 		rt.log.Error("a producer has not closed and is left behind", "done_under_way", rt.answering.Load())
 	}
 }

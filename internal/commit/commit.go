@@ -249,7 +249,7 @@ func (t *Tracker[O]) Ready() <-chan struct{} { return t.wake }
 func (t *Tracker[O]) Settled() (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, q := range append(t.order, &t.bare) {
+	for _, q := range append(slices.Clip(t.order), &t.bare) {
 		for _, f := range q.flights[q.head : q.head+q.ready] {
 			if !f.dropped {
 				n++
