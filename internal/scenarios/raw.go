@@ -116,6 +116,13 @@ func (r *Raw) Open(id uint64) *Stream {
 	return s
 }
 
+// Consume registers a consumer and opens its stream.
+func (r *Raw) Consume(topic, subscription, name string, t danubepb.ConsumerRequest_SubscriptionType, filters ...string) *Stream {
+	id, err := r.Subscribe(topic, subscription, name, t, filters...)
+	r.l.Must("subscribe", err)
+	return r.Open(id)
+}
+
 func (s *Stream) read(st grpc.ServerStreamingClient[danubepb.StreamMessage]) {
 	for {
 		m, err := st.Recv()

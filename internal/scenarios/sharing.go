@@ -194,11 +194,7 @@ var keyed = []Scenario{
 		topic := l.Topic("a")
 		p := l.Producer(topic, "p")
 		raw := l.Raw(l.Owner(topic))
-		open := func(name string, filters ...string) *Stream {
-			id, err := raw.Subscribe(topic, "s", name, 3, filters...)
-			l.Must("subscribe", err)
-			return raw.Open(id)
-		}
+		open := func(name string, filters ...string) *Stream { return raw.Consume(topic, "s", name, 3, filters...) }
 		eu, us := open("eu", "eu-*"), open("us", "us-?", "c*")
 		for _, key := range []string{"eu-1", "us-1", "us-10", "ca", "eu-2", "EU-1"} {
 			p.Message(&danube.Outgoing{Key: key})
