@@ -26,30 +26,6 @@ func TestANumberThatComesAgain(t *testing.T) {
 	})
 }
 
-// A file that was deleted is not the one that comes after it, also where they are equal.
-func TestEqualFilesOneAfterTheOther(t *testing.T) {
-	newBench(t, "*.csv", func(b *bench) {
-		for i := range 6 {
-			name := fmt.Sprintf("%d.csv", i/2)
-			b.write(name, "the same\n")
-			b.poll(soon, name+": the same")
-			b.start("*.csv")
-			b.poll(soon)
-			if len(b.s.files) != 1 {
-				t.Fatalf("%d files are open", len(b.s.files))
-			}
-			b.must(os.Remove(filepath.Join(b.dir, name)))
-			if info, err := b.s.files[0].f.Stat(); err != nil || !deleted(info) {
-				b.t.Skip("a deleted file does not show here")
-			}
-			b.poll(2*linger, "progress")
-			if i%2 == 1 {
-				b.start("*.csv")
-			}
-		}
-	})
-}
-
 func TestANameThatIsGoneForAMoment(t *testing.T) {
 	newBench(t, "sub/app.log", func(b *bench) {
 		b.must(os.Mkdir(filepath.Join(b.dir, "sub"), 0o755))

@@ -49,9 +49,11 @@ func (s *fileSource) reach(t *file, records []*connect.SourceRecord) []*connect.
 	return records
 }
 
+var readDirectory = os.ReadDir // tests have it fail
+
 // filesIn lists the files of a directory.
 func filesIn(dir string) (list []named, err error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := readDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
