@@ -132,7 +132,7 @@ func (p *partition) pause(sess *session, err error) {
 func (p *partition) startAcks(sess *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sess = sess
+	p.sess, p.newsThen = sess, p.news
 	p.tracker.begin()
 	p.work()
 }

@@ -14,6 +14,7 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	if !p.inOrder() {
 		return
 	}
+	p.gaps.bases.got(offset)
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
 		// in any order: only what was published since, or comes later, can have come to
@@ -43,14 +44,14 @@ func (p *partition) publishedSince(ms uint64) bool { return ms >= uint64(p.first
 
 // noteSkipped keeps what the gaps make of the broker's lag for those who judge it.
 func (p *partition) noteSkipped() {
-	behind := p.gaps.behind()
-	if behind == 0 && !p.behind {
+	bases := p.gaps.lagBases()
+	if bases == nil && !p.behind {
 		return // nearly always
 	}
-	p.behind = behind > 0
+	p.behind = bases != nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.skipped = behind
+	p.next, p.bases = p.gaps.next, bases
 }
 
 // renumbered tells that the numbering has started again.

@@ -31,6 +31,7 @@ type Client struct {
 	conns  map[endpoint]*grpc.ClientConn
 	open   map[closer]struct{}
 	closed bool
+	newest map[subscriptionKey]*newest
 }
 
 // closer is a producer or a consumer of this client.

@@ -60,7 +60,7 @@ type Config struct {
 	// either side; one look serves all consumers of the client. Default: 10 s.
 	MetricsInterval time.Duration
 	// StallAfter is how long a broker must have had something to deliver, and must have
-	// delivered nothing, to count as stalled. On other types than Exclusive it is at
+	// delivered nothing new, to count as stalled. On other types than Exclusive it is at
 	// least a minute, and something must have been published meanwhile: there an
 	// unacknowledged message of another consumer may hold up the rest until its ack
 	// timeout, 30 s unless the subscription has another, and messages that were skipped

@@ -1,6 +1,8 @@
 package danube_test
 
 import (
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
+	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
 // The topic is deleted and made again: numbering starts at 0 and nothing of the old
@@ -125,4 +128,45 @@ func TestOldMessagesThatComeLate(t *testing.T) {
 			t.Errorf("told of %q", told)
 		}
 	}, danubetest.WithBrokers(2), danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapLatest))
+}
+
+// What was held back for its place belongs to the numbering that it came with: it is
+// handed out before the first of the next, whose gaps are told as before.
+func TestNumberingStartsAgainWhileOneIsHeld(t *testing.T) {
+	withBrokers(t, func(n *network) {
+		var seen anomalies
+		message := func(offset, request uint64, payload string) *danubepb.StreamMessage {
+			return &danubepb.StreamMessage{MsgId: at(offset), RequestId: request, PublishTime: 1 << 40, Payload: []byte(payload)}
+		}
+		streams := [][]*danubepb.StreamMessage{
+			{message(0, 1, "a"), message(1, 2, "b"), message(2, 3, "c")},
+			{message(9, 10, "held")}, // it would wait for 3
+			{message(1, 11, "new b"), message(2, 12, "new c"), message(5, 15, "new f")},
+		}
+		var opened atomic.Int32
+		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+			i := int(opened.Add(1)) - 1
+			if i == len(streams)-1 {
+				return deliver(streams[i]...)(s)
+			}
+			for _, m := range streams[i] {
+				if err := s.Send(m); err != nil {
+					return err
+				}
+			}
+			return status.Error(codes.Unavailable, "restarting")
+		}
+		con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		list := n.receive(con, "a", "b", "c", "held", "new b", "new c", "new f")
+		n.want(con.Ack(list[3]), danube.ErrInvalid)
+		n.ack(con, list[4:]...)
+		want := []string{
+			"/default/t: offsets 3 to 8, 6 messages, were not delivered",
+			"/default/t: the numbering has started again at 1, it was at 9",
+			"/default/t: offsets 3 to 4, 2 messages, were not delivered",
+		}
+		if told := seen.took(); !slices.Equal(told, want) {
+			t.Errorf("told of %q, want %q", told, want)
+		}
+	}, "a:1")
 }

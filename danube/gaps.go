@@ -57,13 +57,18 @@ const (
 	// 0.15.1 a subscription goes silent so for good when its topic has moved and more is
 	// published at once than the broker's cache holds, and when a message has used up its
 	// deliveries; a move to another broker (Admin.UnloadTopic) or a restart ends it. A
-	// session that is lost is not a stall: OnSession tells of that.
+	// session that is lost is not a stall: OnSession tells of that. After a restart a broker
+	// may deliver old messages in the place of new ones, one for each that is published: an
+	// Exclusive subscription to which only messages come that are older than those before,
+	// by their producers' own clocks, is stalled as well. A process that has just begun
+	// cannot tell those from new ones.
 	Stalled
-	// Resumed: a stall that was reported is over. Messages come again, before the first of
-	// which this is told; or, with a Lag of 0, the broker that had some says that it has
+	// Resumed: a stall that was reported is over. Messages come again, before the first new
+	// one of which this is told; or, with a Lag of 0, the broker that had some says that it has
 	// none any more. What a broker says after its restart, or one that the topic has moved
 	// to, does not end a stall: on 0.15.1 it is 0 as well where the log has lost what it
-	// had, and nothing will come until as much is published again. Only a message does.
+	// had, and nothing will come until as much is published again. Only a message does, and on an
+	// Exclusive subscription one that is newer than all before.
 	Resumed
 )
 
@@ -112,6 +117,7 @@ type gaps struct {
 	next  uint64 // the offset that is expected
 	floor uint64 // below it, nobody knows what is missing: it is before the first that came, or was forgotten
 	holes []hole // ascending, without overlap
+	bases lagBases
 }
 
 type hole struct {
@@ -135,6 +141,7 @@ func (g *gaps) got(offset uint64) (filled bool) {
 		g.next++
 	case offset > g.next:
 		g.holes = append(g.holes, hole{from: g.next, to: offset - 1})
+		g.bases.changed = true
 		if len(g.holes) > maxHoles {
 			g.forget(maxHoles / 8)
 		}
@@ -163,15 +170,7 @@ func (g *gaps) skip(offset uint64) {
 
 // fill takes an offset out of the hole that it is in.
 func (g *gaps) fill(offset uint64) (reported bool) {
-	i, found := slices.BinarySearchFunc(g.holes, offset, func(h hole, o uint64) int {
-		switch {
-		case h.to < o:
-			return -1
-		case h.from > o:
-			return 1
-		}
-		return 0
-	})
+	i, found := g.find(offset)
 	if !found {
 		return false
 	}
@@ -186,16 +185,21 @@ func (g *gaps) fill(offset uint64) (reported bool) {
 		rest = append(rest, right)
 	}
 	g.holes = slices.Replace(g.holes, i, i+1, rest...)
+	g.bases.changed = true
 	return h.reported
 }
 
-// behind is the lag of a subscription that has got everything but what is in the holes:
-// a broker does not move it past the first message that it skipped (seen on 0.15.1).
-func (g *gaps) behind() uint64 {
-	if len(g.holes) == 0 {
+// find finds the hole that an offset is in, or the first one above it.
+func (g *gaps) find(offset uint64) (i int, found bool) {
+	return slices.BinarySearchFunc(g.holes, offset, func(h hole, o uint64) int {
+		switch {
+		case h.to < o:
+			return -1
+		case h.from > o:
+			return 1
+		}
 		return 0
-	}
-	return g.next - g.holes[0].from
+	})
 }
 
 // report returns the holes that were not reported yet: the newest.

@@ -2,6 +2,7 @@ package danube
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 )
 
@@ -65,8 +66,14 @@ func FuzzGaps(f *testing.F) {
 					t.Fatalf("holes %v from %d up to %d", g.holes, g.floor, g.next)
 				}
 			}
-			if behind := g.behind(); behind > g.next {
-				t.Errorf("%d behind, next is %d", behind, g.next)
+			bases := g.lagBases()
+			if (len(bases) == 0) != (len(g.holes) == 0) || !slices.IsSorted(bases) || len(bases) > 0 && bases[0] != g.holes[0].from {
+				t.Fatalf("a broker counts from one of %v; holes %v", bases, g.holes)
+			}
+			for _, base := range bases {
+				if base != noHole && !slices.ContainsFunc(g.holes, func(h hole) bool { return h.from == base }) {
+					t.Errorf("a broker counts from %d, which is not where one of %v begins", base, g.holes)
+				}
 			}
 		}
 		for o, n := range reported {

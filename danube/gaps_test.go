@@ -52,16 +52,6 @@ func TestGapsBelowTheFirst(t *testing.T) {
 	}
 }
 
-func TestGapsBehind(t *testing.T) {
-	var g gaps
-	for i, step := range []struct{ offset, behind uint64 }{{5, 0}, {6, 0}, {10, 4}, {11, 5}, {20, 14}, {7, 13}, {9, 13}, {8, 9}, {21, 10}} {
-		g.got(step.offset)
-		if got := g.behind(); got != step.behind {
-			t.Errorf("step %d: %d behind, want %d", i, got, step.behind)
-		}
-	}
-}
-
 func TestGapsAreReportedOnce(t *testing.T) {
 	var g gaps
 	g.got(0)

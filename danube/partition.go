@@ -33,6 +33,7 @@ type partition struct {
 	firstReady time.Time // when the first stream was open
 	behind     bool      // there were gaps at the last message
 	order      reorder
+	newest     *newest // nil where others get messages of the subscription, too
 
 	wg sync.WaitGroup // ack workers
 
@@ -48,10 +49,13 @@ type partition struct {
 	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
 	ackErrors int           // in a row
 	arrivals  uint64        // messages that came, copies as well
+	news      uint64        // of them, those that are newer than all before
+	newsThen  uint64        // when the session began
 	rest      int           // how many more may come before a consumer that closes ends its streams; 0: any number
 	handedOff time.Time     // when the application last gave one back
 	silence   silence
-	skipped   uint64 // of the broker's lag, what was skipped and all after it
+	bases     []uint64 // what a broker may count its lag from, if messages were skipped
+	next      uint64   // the offset after the newest that came, likewise
 
 	telling sync.Mutex // of anomalies; taken before mu
 }
@@ -60,6 +64,9 @@ func newPartition(c *Consumer, number int32) *partition {
 	p := &partition{c: c, topic: c.cfg.Topic, number: number, opened: make(chan struct{}), ended: make(chan struct{})}
 	if number != NoPartition {
 		p.topic = partitionTopic(c.cfg.Topic, number)
+	}
+	if c.cfg.Type == Exclusive {
+		p.newest = c.client.newestOf(p.key())
 	}
 	return p
 }

@@ -17,6 +17,7 @@ var errNoID = errors.New("a message without an id came, which cannot be acknowle
 func (p *partition) read(stream messageStream) (worked bool, err error) {
 	if p.inOrder() {
 		p.order.begin()
+		p.gaps.bases.began()
 	}
 	var in danubepb.StreamMessage      // used again: what it refers to is new each time
 	late := time.NewTimer(reorderTime) // from the opening on
@@ -56,10 +57,15 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	offset := in.GetMsgId().GetTopicOffset()
 	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
 	handler := p.c.cfg.Handler
+	news := p.newest == nil || p.newest.came(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
 	p.mu.Lock()
 	p.arrivals++
 	p.resting()
-	resumed, lag := p.silence.broken()
+	resumed, lag := false, uint64(0)
+	if news {
+		p.news++
+		resumed, lag = p.silence.broken()
+	}
 	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
 		p.ticked = now
 		p.tracker.tick()
@@ -78,15 +84,14 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	if resumed {
 		p.anomaly(Anomaly{Kind: Resumed, Lag: lag})
 	}
-	if how == renumber {
-		p.renumbered(offset)
-	}
 	switch {
 	case how == renumber:
-		old := p.order.end()
+		p.deliver(p.order.old())
+		p.renumbered(offset)
+		since := p.order.end()
 		p.order = reorder{}
 		p.order.passed(offset)
-		p.deliver(append(old, p.message(in)))
+		p.deliver(append(since, p.message(in)))
 	case direct:
 		p.order.passed(offset)
 		p.looked(offset, in.GetPublishTime())

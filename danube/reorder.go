@@ -80,6 +80,18 @@ func (r *reorder) again(offset uint64) []*Message {
 	return r.take(i + 1)
 }
 
+// old takes what came on an earlier stream and not on this one: with a numbering that
+// starts again, which it does between two streams, it is of the one before.
+func (r *reorder) old() (out []*Message) {
+	for _, h := range r.held {
+		if !h.here {
+			out = append(out, h.Message)
+		}
+	}
+	r.held = slices.DeleteFunc(r.held, func(h heldMessage) bool { return !h.here })
+	return out
+}
+
 // take removes the first n that are held.
 func (r *reorder) take(n int) (out []*Message) {
 	for _, h := range r.held[:n] {

@@ -7,6 +7,9 @@ import "time"
 // use.
 type silence struct {
 	arrivals uint64    // at the last look
+	news     uint64    // likewise
+	next     [2]uint64 // at the last look and at the one before
+	earlier  uint64    // two looks before the last at which something had come
 	out      uint64    // of the broker at the last look
 	at       string    // the broker whose word that is
 	session  *session  // at the last look
@@ -25,20 +28,28 @@ type silence struct {
 type partitionView struct {
 	session  *session // nil between sessions
 	arrivals uint64   // messages that came, copies as well
+	news     uint64   // of them, those that are newer than all before
+	brought  bool     // the session has brought some of those
 	busy     bool     // the application has some of them, or handed one back just now
 	alone    bool     // everything that the subscription is sent comes here
-	skipped  uint64   // what the lag has when everything came that will
+	bases    []uint64 // what the broker may count its lag from, if messages were skipped
+	next     uint64   // the offset after the newest that came, likewise
 	patience time.Duration
 }
 
 // look is one look. lag is what the broker has and does not deliver; a stall begins
 // with begins and is over with ends: the broker that has the lag says that it is gone.
-// That what comes ends it as well is for the caller to see. Without a broker's word m
+// That what is new ends it as well is for the caller to see. Without a broker's word m
 // is nil.
 func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptionMetrics) (lag uint64, begins, ends bool) {
-	quiet := v.arrivals == s.arrivals && !v.busy
-	s.arrivals = v.arrivals
-	if v.session != s.session {
+	came, news, reopened := v.arrivals != s.arrivals, v.news != s.news, v.session != s.session
+	s.arrivals, s.news = v.arrivals, v.news
+	quiet := !came && !v.busy
+	if came {
+		s.earlier = s.next[1]
+	}
+	s.next = [2]uint64{v.next, s.next[0]}
+	if reopened {
 		s.session, s.since = v.session, time.Time{}
 	}
 	if m == nil || v.session == nil {
@@ -50,6 +61,15 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	restarted := m.taken < s.taken || m.stored < s.stored
 	anew := restarted || at != s.at // it counts from another beginning
 	s.sure = !anew && (s.sure || !v.alone && m.out > s.out)
+	unexplained := m.lag - explained(m.lag, s.earlier, v.next, v.bases)
+	if came && !news && v.alone && !v.brought && !anew && !reopened && min(m.taken-s.taken, m.stored-s.stored) > unexplained {
+		// The broker says that it has delivered some of what was published meanwhile, and
+		// what came is all older: see newest.
+		if v.busy {
+			return 0, false, false // its word is maybe from before the first ack
+		}
+		quiet = true
+	}
 	if !quiet || anew || !v.alone && m.out != s.out {
 		again := quiet && restarted && at == s.at
 		s.at, s.out, s.taken, s.stored, s.since = at, m.out, m.taken, m.stored, time.Time{}
@@ -63,7 +83,7 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	published := min(m.taken-s.taken, m.stored-s.stored)
 	switch {
 	case v.alone:
-		lag = max(m.lag-min(m.lag, v.skipped), published)
+		lag = max(unexplained, published)
 	case published > 0:
 		lag = m.lag // some of it may be what was skipped, but what is new is not
 	}
@@ -81,7 +101,7 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	return lag, begins, ends
 }
 
-// broken notes that something came: whether that ends a stall, and what the broker
+// broken notes that something new came: whether that ends a stall, and what the broker
 // said last that it had.
 func (s *silence) broken() (resumed bool, lag uint64) {
 	resumed, s.stalled = s.stalled, false
@@ -105,7 +125,8 @@ func (p *partition) view() partitionView {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v.session, v.arrivals, v.skipped = p.sess, p.arrivals, p.skipped
+	v.session, v.arrivals, v.bases, v.next = p.sess, p.arrivals, p.bases, p.next
+	v.news, v.brought = p.news, p.news > p.newsThen
 	v.busy = p.handling || p.tracker.busy() || time.Since(p.handedOff) < handedOffTime
 	return v
 }
@@ -116,7 +137,7 @@ func (p *partition) look(v partitionView, at string, m *subscriptionMetrics) {
 	p.telling.Lock()
 	defer p.telling.Unlock()
 	p.mu.Lock()
-	if p.arrivals != v.arrivals || p.c.ctx.Err() != nil {
+	if p.news != v.news || p.c.ctx.Err() != nil {
 		p.mu.Unlock()
 		return // it has come meanwhile: the next look sees that
 	}

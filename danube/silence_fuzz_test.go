@@ -15,7 +15,7 @@ func FuzzSilence(f *testing.F) {
 		var s silence
 		sessions := []*session{{}, {}, nil}
 		now, stalled := time.Unix(1e9, 0), false
-		var arrivals uint64
+		var arrivals, news uint64
 		for range 3 { // the second and third time what was said is known
 			for _, said := range [][]byte{one, two, two, two, two, two} {
 				numbers := append(offsetsFrom(said), 0, 0, 0, 0, 0)
@@ -23,12 +23,16 @@ func FuzzSilence(f *testing.F) {
 				how := numbers[4]
 				if how&1 != 0 {
 					arrivals++
+					news++
 					if resumed, _ := s.broken(); resumed != stalled {
 						t.Errorf("resumed %v, stalled %v", resumed, stalled)
 					}
 					stalled = false
 				}
-				v := partitionView{session: sessions[how>>1%3], arrivals: arrivals, busy: how&8 != 0, alone: alone, skipped: skipped, patience: 30 * time.Second}
+				if how&64 != 0 {
+					arrivals++
+				}
+				v := partitionView{session: sessions[how>>1%3], arrivals: arrivals, news: news, brought: how&128 != 0, busy: how&8 != 0, alone: alone, next: skipped, bases: []uint64{0, skipped / 2, noHole}, patience: 30 * time.Second}
 				at := "a"
 				if how&16 != 0 {
 					at = "b"

@@ -9,14 +9,16 @@ import (
 func TestSilence(t *testing.T) {
 	type look struct {
 		arrivals uint64
+		old      uint64 // of them, those that are older than what came before
 		busy     bool
 		away     bool   // between sessions
 		mute     bool   // no broker answered
 		at       string // "" for the same as before
 		session  int
 		said     subscriptionMetrics
-		skipped  uint64
-		lag      uint64 // of what begins
+		skipped  uint64   // since the consumer began
+		own      []uint64 // since its later sessions did
+		lag      uint64   // of what begins
 		ends     bool
 	}
 	said := func(lag, taken, stored uint64) subscriptionMetrics {
@@ -91,6 +93,49 @@ func TestSilence(t *testing.T) {
 			{said: said(52, 90, 90), skipped: 50}, {said: said(52, 90, 90), skipped: 50}, {said: said(52, 90, 90), skipped: 50}, {said: said(53, 90, 90), skipped: 50, lag: 3},
 			{said: said(7, 90, 90), skipped: 50, ends: true}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50}, {said: said(7, 95, 95), skipped: 50, lag: 5},
 		}},
+		// A broker that restarts, or gets the topic back, counts from the first message that
+		// it sends: what was skipped before is not in its lag.
+		"skipped before the broker restarted": {looks: []look{
+			{said: said(5000, 9000, 9000), skipped: 5000}, {said: said(5000, 9000, 9000), skipped: 5000}, {session: 1, arrivals: 9, said: said(1200, 2500, 2500), skipped: 5009, own: []uint64{0}},
+			{session: 1, arrivals: 9, said: said(2449, 2500, 2500), skipped: 5009, own: []uint64{0}}, {session: 1, arrivals: 9, said: said(2449, 2500, 2500), skipped: 5009, own: []uint64{0}},
+			{session: 1, arrivals: 9, said: said(2449, 2500, 2500), skipped: 5009, own: []uint64{0}}, {session: 1, arrivals: 9, said: said(2449, 2500, 2500), skipped: 5009, own: []uint64{0}, lag: 2449},
+		}},
+		"skipped before the broker restarted, and since": {looks: []look{
+			{said: said(70, 90, 90), skipped: 60}, {said: said(70, 90, 90), skipped: 60}, {arrivals: 1, said: said(20, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(20, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(20, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(20, 90, 90), skipped: 60, own: []uint64{20}},
+			{arrivals: 1, said: said(23, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(23, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(23, 90, 90), skipped: 60, own: []uint64{20}}, {arrivals: 1, said: said(23, 90, 90), skipped: 60, own: []uint64{20}, lag: 3},
+		}},
+		// After a restart, an old message for each one that is published.
+		"only old ones come": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 10, old: 5, said: said(1, 6, 6)},
+			{session: 1, arrivals: 12, old: 7, busy: true, said: said(0, 8, 8)}, {session: 1, arrivals: 14, old: 9, said: said(0, 10, 10), lag: 8}, {session: 1, arrivals: 16, old: 11, said: said(0, 12, 12)},
+			{session: 1, arrivals: 18, old: 12, said: said(0, 14, 14)}, {session: 1, arrivals: 20, old: 14, said: said(0, 16, 16)}, {session: 1, arrivals: 22, old: 16, said: said(0, 18, 18)}, {session: 1, arrivals: 24, old: 18, said: said(0, 20, 20)},
+			{session: 1, arrivals: 26, old: 20, said: said(0, 22, 22)}, {session: 1, arrivals: 28, old: 22, said: said(0, 24, 24)}, {session: 1, arrivals: 30, old: 24, said: said(0, 26, 26)},
+		}},
+		"old ones come, then nothing": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)},
+			{session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4), lag: 2},
+		}},
+		// What was left unacknowledged, or skipped, comes after a move, and then what is new.
+		"old ones come first": {looks: []look{
+			{arrivals: 5, said: said(50, 90, 90)}, {at: "b", session: 1, arrivals: 10, old: 5, said: said(50, 7, 7)}, {at: "b", session: 1, arrivals: 20, old: 15, said: said(45, 12, 12)}, {at: "b", session: 1, arrivals: 30, old: 25, said: said(40, 17, 17)},
+			{at: "b", session: 1, arrivals: 40, old: 35, said: said(35, 22, 22)}, {at: "b", session: 1, arrivals: 50, old: 45, said: said(30, 27, 27)}, {at: "b", session: 1, arrivals: 60, old: 52, said: said(25, 32, 32)},
+		}},
+		"old ones that take long": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {at: "b", session: 1, arrivals: 6, old: 1, busy: true, said: said(0, 7, 7)}, {at: "b", session: 1, arrivals: 7, old: 2, busy: true, said: said(0, 8, 8)}, {at: "b", session: 1, arrivals: 8, old: 3, busy: true, said: said(0, 9, 9)},
+			{at: "b", session: 1, arrivals: 9, old: 4, busy: true, said: said(0, 10, 10)}, {at: "b", session: 1, arrivals: 10, old: 5, busy: true, said: said(0, 11, 11)}, {at: "b", session: 1, arrivals: 11, old: 6, busy: true, said: said(0, 12, 12)},
+		}},
+		"old ones, and nothing is published": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 90, 90)}, {session: 1, arrivals: 8, old: 3, said: said(0, 90, 90)}, {session: 1, arrivals: 10, old: 5, said: said(0, 90, 90)},
+			{session: 1, arrivals: 12, old: 7, said: said(0, 90, 90)}, {session: 1, arrivals: 14, old: 9, said: said(0, 90, 90)}, {session: 1, arrivals: 16, old: 11, said: said(0, 90, 90)},
+		}},
+		"a clock was put back": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {arrivals: 6, old: 1, said: said(0, 91, 91)}, {arrivals: 7, old: 2, said: said(0, 92, 92)}, {arrivals: 8, old: 3, said: said(0, 93, 93)}, {arrivals: 9, old: 4, said: said(0, 94, 94)},
+			{arrivals: 10, old: 5, said: said(0, 95, 95)}, {arrivals: 11, old: 6, said: said(0, 96, 96)},
+		}},
+		"old ones do not end a stall": {looks: []look{
+			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {session: 1, arrivals: 1, old: 1, said: said(0, 1, 1)}, {session: 1, arrivals: 1, old: 1, said: said(0, 1, 1)},
+			{session: 1, arrivals: 2, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5), lag: 3},
+		}},
 		"others were skipped": {shared: true, looks: []look{{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}}},
 		"the topic has moved": {looks: []look{
 			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90), lag: 5},
@@ -110,15 +155,30 @@ func TestSilence(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var s silence
+			var opened partitionView // at the first look of the session
 			now := time.Unix(1e9, 0)
 			for i, l := range tt.looks {
-				if l.arrivals != s.arrivals {
+				if l.arrivals-l.old != s.news {
 					s.broken() // as the receiver does
 				}
-				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, busy: l.busy, alone: !tt.shared, skipped: l.skipped, patience: 30 * time.Second}
+				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, news: l.arrivals - l.old, busy: l.busy, alone: !tt.shared, next: 1e6, patience: 30 * time.Second}
+				if l.skipped > 0 {
+					v.bases = []uint64{v.next - l.skipped}
+				}
+				for _, skipped := range l.own {
+					if skipped == 0 {
+						v.bases = append(v.bases, noHole)
+					} else {
+						v.bases = append(v.bases, v.next-skipped)
+					}
+				}
 				if l.away {
 					v.session = nil
 				}
+				if v.session != opened.session {
+					opened = partitionView{session: v.session, news: s.news}
+				}
+				v.brought = v.news > opened.news
 				m := &l.said
 				if l.mute {
 					m = nil

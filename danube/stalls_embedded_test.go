@@ -1,7 +1,9 @@
 package danube_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,4 +61,65 @@ func stallOnABrokerThatLags(t *testing.T, typ danube.SubscriptionType) {
 			t.Errorf("%d of %d came, and %q was told", got, n, told)
 		}
 	}, danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapLag))
+}
+
+// After a restart a broker brings an old message for each one that is published, and the
+// new ones not at all until it has no old ones any more: that is told, although
+// something comes, also where the consumer is not the one that got the old ones.
+func TestStallBehindOldMessages(t *testing.T) {
+	for name, reopen := range map[string]bool{"one consumer": false, "two, one after the other": true} {
+		t.Run(name, func(t *testing.T) { stallBehindOldMessages(t, reopen) })
+	}
+}
+
+func stallBehindOldMessages(t *testing.T, reopen bool) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic := l.topic()
+		client := l.open(func(c *danube.Config) {
+			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
+		})
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		p := l.producer(client, topic)
+		for _, s := range series("before", 30) {
+			l.send(p, s)
+			l.ack(con, l.receive(con, s)...)
+			l.pass(time.Second)
+		}
+		l.pass(15 * time.Second) // the broker stores how far it is
+		for _, s := range series("old", 30) {
+			l.send(p, s)
+			l.ack(con, l.receive(con, s)...)
+		}
+		l.broker.Stop()
+		l.must(l.broker.Start())
+		l.pass(20 * time.Second)
+		if reopen {
+			l.must(con.Close(l.soon()))
+			con = l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		}
+
+		l.send(p, series("hidden", 35)...) // at the offsets that the subscription is done with
+		came := map[string]int{}           // by the first word
+		told := ""
+		for i := range 60 {
+			l.send(p, fmt.Sprintf("new-%d", i))
+			for {
+				m, err := con.Receive(l.within(5 * time.Second))
+				if err != nil {
+					break
+				}
+				word, _, _ := strings.Cut(string(m.Payload), "-")
+				if word == "new" && came["new"] == 0 {
+					told = strings.Join(seen.took(), "; ") + "; "
+				}
+				came[word]++
+				l.must(con.Ack(m))
+			}
+		}
+		t.Logf("%v came; before the first new one: %s", came, told)
+		if came["new"] == 0 || !strings.Contains(told, "delivers none") || strings.Count(told, "silence is over") != 1 {
+			t.Errorf("%v came; before the first new one was told: %q", came, told)
+		}
+	}, danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapRenumber, danubetest.TrapParked))
 }

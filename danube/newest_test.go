@@ -1,0 +1,66 @@
+package danube
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestNewest(t *testing.T) {
+	var n newest
+	for i, step := range []struct {
+		producer    string
+		ms, request uint64
+		news        bool
+	}{
+		{"p", 100, 1, true},
+		{"p", 100, 1, false}, // a copy
+		{"p", 100, 2, true},  // in the same millisecond
+		{"p", 99, 7, false},
+		{"p", 101, 0, true},
+		{"q", 50, 1, true}, // its clock is behind
+		{"q", 50, 1, false},
+		{"q", 51, 1, true},
+		{"p", 101, 0, false},
+		{"p", 0, 0, true}, // it does not say when it was published
+		{"p", 0, 0, true},
+		{"p", 102, 0, true},
+	} {
+		if got := n.came(step.producer, step.ms, step.request); got != step.news {
+			t.Errorf("step %d: %+v: %v", i, step, got)
+		}
+	}
+}
+
+// Of too many producers, the one that has published nothing for the longest time is
+// forgotten.
+func TestNewestIsBounded(t *testing.T) {
+	var n newest
+	for i := range uint64(maxNewestProducers + 5) {
+		n.came(fmt.Sprint(i), 10+i, 1)
+	}
+	if len(n.by) != maxNewestProducers {
+		t.Errorf("%d producers are remembered, want %d", len(n.by), maxNewestProducers)
+	}
+	if !n.came("4", 14, 1) || n.came("6", 16, 1) {
+		t.Error("the wrong ones were forgotten")
+	}
+}
+
+// What a client remembers of a subscription outlives its consumers, up to a bound.
+func TestNewestOfAClient(t *testing.T) {
+	var c Client
+	k := subscriptionKey{"/default/t", "s"}
+	c.newestOf(k).came("p", 5, 1)
+	if c.newestOf(k).came("p", 5, 1) {
+		t.Error("the next consumer does not know what the one before it got")
+	}
+	if !c.newestOf(subscriptionKey{"/default/t", "other"}).came("p", 5, 1) {
+		t.Error("another subscription's")
+	}
+	for i := range maxNewest + 5 {
+		c.newestOf(subscriptionKey{fmt.Sprintf("/default/%d", i), "s"})
+	}
+	if len(c.newest) != maxNewest {
+		t.Errorf("%d subscriptions are remembered, want %d", len(c.newest), maxNewest)
+	}
+}
