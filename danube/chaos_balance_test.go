@@ -83,24 +83,27 @@ func (l *ledger) closeLine(b *balance, line *ledgerLine) {
 			l.breach("%s of %v: number %d was reported missing, and was never sent", b.sub.name, line.by, n)
 		}
 	}
-	if !b.sub.stopped() {
+	if !l.stopped(b.sub) {
 		missed()
 	}
-	if b.sub.ready.IsZero() {
+	if b.sub.ready.IsZero() || l.unpublishable(b.sub.wire) {
 		b.sessionless += run
 	} else {
 		b.stalled += run
 	}
 }
 
-// stopped reports that the client says that nothing comes at present.
-func (s *ledgerSub) stopped() bool { return s.ready.IsZero() || !s.stalled.IsZero() }
+// stopped reports that the client says that nothing comes at present, or can be published.
+// With l.mu held.
+func (l *ledger) stopped(s *ledgerSub) bool {
+	return s.ready.IsZero() || !s.stalled.IsZero() || l.unpublishable(s.wire)
+}
 
 // said reports that the client says so of all of these.
 func (l *ledger) said(subs []*ledgerSub) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !slices.ContainsFunc(subs, func(s *ledgerSub) bool { return !s.stopped() })
+	return !slices.ContainsFunc(subs, func(s *ledgerSub) bool { return !l.stopped(s) })
 }
 
 func (b *balance) count(m sentMessage) {
@@ -194,7 +197,9 @@ func (b *balance) add(o balance) {
 }
 
 // silences looks for subscriptions to which nothing has come for a while although a
-// message that was acknowledged has not come, and of which nobody has said so.
+// message that was acknowledged has not come, and of which nobody has said so. While the
+// client says that it cannot publish to a topic, nothing new shows that what was published
+// before is gone.
 func (l *ledger) silences(now time.Time, patience time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -203,7 +208,7 @@ func (l *ledger) silences(now time.Time, patience time.Duration) {
 		switch {
 		case waiting == 0:
 			s.behind, s.silenced = time.Time{}, false
-		case s.behind.IsZero():
+		case s.behind.IsZero(), l.unpublishable(s.wire):
 			s.behind, s.silenced = now, false
 		case s.silenced || !s.stalled.IsZero() || s.ready.IsZero():
 		case now.Sub(s.behind) > patience && now.Sub(s.arrived) > patience && now.Sub(s.ready) > patience:
@@ -211,6 +216,16 @@ func (l *ledger) silences(now time.Time, patience time.Duration) {
 			l.breach("%s of %s: silent for %v with at least %d messages waiting, and nobody said so", s.name, s.wire, now.Sub(s.arrived).Round(time.Second), waiting)
 		}
 	}
+}
+
+// unpublishable reports that the client says so of a topic. With l.mu held.
+func (l *ledger) unpublishable(wire string) bool {
+	for at := range l.unpublished {
+		if at.wire == wire {
+			return true
+		}
+	}
+	return false
 }
 
 // waiting counts what was acknowledged and is newer than all that came. With l.mu held.

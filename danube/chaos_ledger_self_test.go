@@ -151,6 +151,13 @@ func TestLedgerOfSilences(t *testing.T) {
 		{"nothing waits", func(s *story) { s.came(2) }, false},
 		{"something waits", func(s *story) {}, true},
 		{"without a session", func(s *story) { s.consumerSession(s.s, danube.SessionEvent{State: danube.Connecting}) }, false},
+		{"nothing can be published", func(s *story) {
+			s.producerSession("p", danube.SessionEvent{Topic: "/default/t", State: danube.Connecting})
+		}, false},
+		{"it can again", func(s *story) {
+			s.producerSession("p", danube.SessionEvent{Topic: "/default/t", State: danube.Connecting})
+			s.sent(3)
+		}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &story{ledger: newLedger()}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
@@ -47,6 +48,35 @@ func TestNackedMessageIsNoGap(t *testing.T) {
 		l.ack(con, list[1], list[2])
 		l.ack(con, l.receive(con, "a")...)
 		l.pass(time.Second)
+		if told := seen.took(); len(told) > 0 {
+			t.Errorf("told of %q", told)
+		}
+	})
+}
+
+// Of messages that are published at the same time, a broker now and then sends one before
+// the one with the offset below it. They are handed out in the order of their offsets, and
+// nothing is told.
+func TestSwappedMessagesAreNoGap(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open()
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		swaps := l.broker.Fault(danubetest.Fault{Topic: topic, Reorder: true, Count: -1, When: func(c danubetest.Call) bool { return c.Offset%100 == 1 }})
+		defer swaps.Remove()
+		const n = 1000
+		l.post(l.producer(client, topic), series("m", n)...)
+		for next := range uint64(n) {
+			m, err := con.Receive(l.soon())
+			l.must(err)
+			if m.Offset != next {
+				l.Fatalf("offset %d came where %d belongs", m.Offset, next)
+			}
+			l.must(con.Ack(m))
+		}
+		if swaps.Hits() == 0 {
+			t.Error("nothing was swapped")
+		}
 		if told := seen.took(); len(told) > 0 {
 			t.Errorf("told of %q", told)
 		}

@@ -185,7 +185,7 @@ func TestHostileMessages(t *testing.T) {
 			return nil
 		}
 		con := n.consumer(n.open(), "/default/t")
-		list := n.receive(con, "absurd", "elsewhere", "empty id", "good")
+		list := n.receive(con, "absurd", "empty id", "elsewhere", "good")
 		for _, m := range list {
 			n.must(con.Ack(m))
 		}

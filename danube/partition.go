@@ -33,7 +33,8 @@ type partition struct {
 	firstReady time.Time // when the first stream was open
 	behind     bool      // there were gaps at the last message
 	order      reorder
-	newest     *newest // nil where others get messages of the subscription, too
+	late       *time.Timer // ends the wait of what it holds
+	newest     *newest     // nil where others get messages of the subscription, too
 
 	wg sync.WaitGroup // ack workers
 

@@ -19,12 +19,12 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 		p.order.begin()
 		p.gaps.bases.began()
 	}
-	var in danubepb.StreamMessage      // used again: what it refers to is new each time
-	late := time.NewTimer(reorderTime) // from the opening on
-	defer late.Stop()
+	var in danubepb.StreamMessage       // used again: what it refers to is new each time
+	p.late = time.NewTimer(reorderTime) // from the opening on
+	defer p.late.Stop()
 	for {
 		if p.order.active {
-			err = p.recvOrdered(stream, &in, late.C)
+			err = p.recvOrdered(stream, &in)
 		} else {
 			err = stream.RecvMsg(&in)
 		}
@@ -41,13 +41,13 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 
 // recvOrdered receives one message, and while it waits hands out what has been held
 // for too long.
-func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage, late <-chan time.Time) error {
+func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage) error {
 	got := make(chan error, 1)
 	go func() { got <- stream.RecvMsg(in) }()
 	select {
 	case err := <-got:
 		return err
-	case <-late:
+	case <-p.late.C:
 	}
 	p.deliver(p.order.end())
 	return <-got
@@ -77,6 +77,10 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		how = p.tracker.received(offset, id)
 	}
 	direct := how == fresh && !p.order.active
+	if direct && p.inOrder() && p.order.early(offset) {
+		direct = false
+		p.late.Reset(gapTime)
+	}
 	p.handling = direct && handler != nil
 	p.work()         // a higher offset releases the ack that waited, a copy needs one again
 	p.checkFlushed() // a new epoch leaves no acks to wait for

@@ -27,7 +27,7 @@ func FuzzReorder(f *testing.F) {
 			switch {
 			case in[o]:
 				note(r.again(o))
-			case r.active:
+			case r.active, r.early(o):
 				note(r.add(&Message{Offset: o}))
 			default:
 				r.passed(o)

@@ -11,22 +11,33 @@ import (
 // behind the arrow what is handed out.
 func TestReorder(t *testing.T) {
 	tests := map[string]string{
-		"the first stream":          "open > -; 7 > 7; 9 > 9; 8 > 8",
-		"nothing was stale":         "0 > 0; 1 > 1; open > -; 0c > -; 2 > 2; 9 > 9",
-		"stale ones first":          "0 > 0; open > -; 3 > -; 4 > -; 0c > -; 1 > 1; 2 > 2 3 4; 3c > -; 4c > -; 5 > 5; 9 > 9",
-		"a copy tells":              "0 > 0; open > -; 5 > -; 7 > -; 0c > -; 5c > 5; 6 > 6 7; 7c > -; 8 > 8",
-		"a copy tells of all below": "0 > 0; open > -; 7 > -; 5 > -; 7c > 5 7; 8 > 8; 9 > 9",
-		"it never comes":            "0 > 0; open > -; 5 > -; 4 > -; late > 4 5; 9 > 9; 7 > 7; open > -; 11 > -; 10 > 10 11",
-		"nothing is late":           "0 > 0; open > -; late > -; 5 > 5",
-		"below what was handed out": "5 > 5; open > -; 2 > 2; 8 > 8",
-		"a gap, and many more":      "0 > 0; open > -; 50-65 > -; 66 > 50-66; 67 > 67; 90 > 90",
-		"stale once more":           "0 > 0; open > -; 3 > -; 4 > -; open > -; 4c > -; 0c > -; 1 > 1; 2 > 2 3 4",
-		"broken again":              "0 > 0; open > -; 3 > -; open > -; 0c > -; 1 > 1; 2 > 2 3; 4 > 4; 9 > 9",
-		"the last offset there is":  "18446744073709551614 > 18446744073709551614; open > -; 18446744073709551615 > 18446744073709551615",
+		"the first stream":              "open > -; 7 > 7; 9 > 9; 8 > 8",
+		"nothing was stale":             "0 > 0; 1 > 1; open > -; 0c > -; 2 > 2; 9 > 9",
+		"stale ones first":              "0 > 0; open > -; 3 > -; 4 > -; 0c > -; 1 > 1; 2 > 2 3 4; 3c > -; 4c > -; 5 > 5; 9 > 9",
+		"a copy tells":                  "0 > 0; open > -; 5 > -; 7 > -; 0c > -; 5c > 5; 6 > 6 7; 7c > -; 8 > 8",
+		"a copy tells of all below":     "0 > 0; open > -; 7 > -; 5 > -; 7c > 5 7; 8 > 8; 9 > 9",
+		"it never comes":                "0 > 0; open > -; 5 > -; 4 > -; late > 4 5; 9 > 9; 7 > 7; open > -; 11 > -; 10 > 10 11",
+		"nothing is late":               "0 > 0; open > -; late > -; 5 > 5",
+		"below what was handed out":     "5 > 5; open > -; 2 > 2; 8 > 8",
+		"a gap, and many more":          "0 > 0; open > -; 50-65 > -; 66 > 50-66; 67 > 67; 90 > 90",
+		"stale once more":               "0 > 0; open > -; 3 > -; 4 > -; open > -; 4c > -; 0c > -; 1 > 1; 2 > 2 3 4",
+		"broken again":                  "0 > 0; open > -; 3 > -; open > -; 0c > -; 1 > 1; 2 > 2 3; 4 > 4; 9 > 9",
+		"the last offset there is":      "18446744073709551614 > 18446744073709551614; open > -; 18446744073709551615 > 18446744073709551615",
+		"gaps: none":                    "7 > 7; 8 > 8; 9-20 > 9-20",
+		"gaps: two are swapped":         "0 > 0; 2 > -; 1 > 1 2; 3 > 3; 4 > 4",
+		"gaps: three are turned around": "0 > 0; 3 > -; 2 > -; 1 > 1 2 3; 4 > 4",
+		"gaps: one after the other":     "0 > 0; 2 > -; 4 > -; 1 > 1 2; 3 > 3 4; 5 > 5",
+		"gaps: something is missing":    "0 > 0; 5 > -; 6 > -; 7 > -; 8 > 5-8; 9 > 9; 3 > 3",
+		"gaps: nothing more comes":      "0 > 0; 5 > -; late > 5; 3 > 3; 6 > 6; 9 > -; late > 9",
+		"gaps: a copy":                  "0 > 0; 5 > -; 5c > 5; 6 > 6",
+		"gaps: the first":               "5 > 5; 2 > 2; 6 > 6",
+		"gaps: opened again":            "0 > 0; 5 > -; 7 > -; open > -; 5c > -; 1-4 > 1-5; 7c > -; 6 > 6 7; 8 > 8",
+		"gaps: while that is done":      "0 > 0; open > -; 5-9 > -; 2 > -; 1 > 1 2; late > 5-9; 11 > -; 10 > 10 11",
 	}
 	for name, script := range tests {
 		t.Run(name, func(t *testing.T) {
 			var r reorder
+			gaps := strings.HasPrefix(name, "gaps: ")
 			for step := range strings.SplitSeq(script, ";") {
 				do, want, _ := strings.Cut(strings.TrimSpace(step), " > ")
 				var out []uint64
@@ -44,7 +55,7 @@ func TestReorder(t *testing.T) {
 					note(r.again(offsetsOf(do[:len(do)-1])[0]))
 				default:
 					for _, o := range offsetsOf(do) {
-						if r.active {
+						if r.active || gaps && r.early(o) {
 							note(r.add(&Message{Offset: o}))
 						} else {
 							r.passed(o)
