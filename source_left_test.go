@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
+	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
 // forcedAfter stops a run, and forces its end some seconds later; its error comes within
@@ -137,6 +138,8 @@ func TestSourceOnAClientThatIgnoresItsContext(t *testing.T) {
 func TestSourceWhosePollHangsIsSaved(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
+		// So that nothing is published yet, and could be committed, when Poll is called again.
+		defer l.b.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodSendMessage}, Delay: time.Millisecond, Count: -1}).Remove()
 		free := make(chan struct{})
 		defer close(free)
 		source := &committing{testSource: &testSource{poll: func(_ context.Context, n int) ([]*SourceRecord, error) {
