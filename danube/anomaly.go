@@ -14,7 +14,6 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	if !p.inOrder() {
 		return
 	}
-	p.gaps.bases.got(offset)
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
 		// in any order: only what was published since, or comes later, can have come to

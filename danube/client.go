@@ -27,11 +27,11 @@ type Client struct {
 	lookout  *lookout
 	ackers   ackWorkers
 
-	mu     sync.Mutex
-	conns  map[endpoint]*grpc.ClientConn
-	open   map[closer]struct{}
-	closed bool
-	newest map[subscriptionKey]*newest
+	mu       sync.Mutex
+	conns    map[endpoint]*grpc.ClientConn
+	open     map[closer]struct{}
+	closed   bool
+	progress map[subscriptionKey]*progress
 }
 
 // closer is a producer or a consumer of this client.

@@ -67,10 +67,11 @@ const (
 	// cannot tell those from new ones.
 	Stalled
 	// Resumed: a stall that was reported is over. Messages come again, before the first new
-	// one of which this is told; or, with a Lag of 0, the broker that had some says that it has
-	// none any more. What a broker says after its restart, or one that the topic has moved
-	// to, does not end a stall: on 0.15.1 it is 0 as well where the log has lost what it
-	// had, and nothing will come until as much is published again. Only a message does, and on an
+	// one of which this is told; or, with a Lag of 0, a look at the metrics shows that the
+	// broker that had some has none any more, or that messages come from one that the topic
+	// has moved to. That a broker has none after a restart or a move does not end a stall: on
+	// 0.15.1 it says so as well where its log has lost what it had, and nothing will come
+	// until as much is published again. After a restart only a message does, and on an
 	// Exclusive subscription one that is newer than all before.
 	Resumed
 )

@@ -17,6 +17,9 @@ type lagBases struct {
 	list    []uint64 // ascending: the first hole, and the first above each begin; never written to again
 }
 
+// maxBegins bounds the sessions that are remembered, each with a hole of its own.
+const maxBegins = 64
+
 // began notes that a stream was opened.
 func (b *lagBases) began() { b.opened = true }
 
@@ -58,6 +61,10 @@ func (g *gaps) lagBases() []uint64 {
 		} else if from := g.holes[i].from; from > list[len(list)-1] {
 			kept, list = append(kept, begin), append(list, from)
 		}
+	}
+	if n := len(kept); n > maxBegins {
+		kept = append(kept[:0], kept[n-maxBegins/2:]...)
+		list = append(list[:1], list[len(list)-maxBegins/2:]...)
 	}
 	b.begins, b.list = kept, list
 	return list

@@ -24,6 +24,7 @@ func TestLagBases(t *testing.T) {
 		"sessions before the hole": {{true, []uint64{5}, nil}, {true, []uint64{6}, nil}, {true, []uint64{7, 9}, []uint64{8}}},
 		"one began anew":           {{true, []uint64{5, 9, 15}, []uint64{6}}, {true, []uint64{11, 12, 13, 14, 16}, []uint64{6, noHole}}, {false, []uint64{20}, []uint64{6, 17}}},
 		"began anew, and filled":   {{true, []uint64{5, 9, 15}, []uint64{6}}, {true, []uint64{6, 7, 8, 10, 12}, []uint64{11}}},
+		"it begins with copies":    {{true, []uint64{0, 1, 3, 4, 6, 7, 8}, []uint64{2}}, {true, []uint64{4, 9}, []uint64{2, 5}}},
 		"the last offset there is": {{true, []uint64{5, 9}, []uint64{6}}, {true, []uint64{1<<64 - 1}, []uint64{6, noHole}}},
 	}
 	for name, steps := range tests {

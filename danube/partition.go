@@ -33,8 +33,7 @@ type partition struct {
 	firstReady time.Time // when the first stream was open
 	behind     bool      // there were gaps at the last message
 	order      reorder
-	late       *time.Timer // ends the wait of what it holds
-	newest     *newest     // nil where others get messages of the subscription, too
+	progress   *progress // nil where others get messages of the subscription, too
 
 	wg sync.WaitGroup // ack workers
 
@@ -52,6 +51,8 @@ type partition struct {
 	arrivals  uint64        // messages that came, copies as well
 	news      uint64        // of them, those that are newer than all before
 	newsThen  uint64        // when the session began
+	then      uint64        // arrivals, likewise
+	handed    uint64        // messages that came and were no copies
 	rest      int           // how many more may come before a consumer that closes ends its streams; 0: any number
 	handedOff time.Time     // when the application last gave one back
 	silence   silence
@@ -67,7 +68,7 @@ func newPartition(c *Consumer, number int32) *partition {
 		p.topic = partitionTopic(c.cfg.Topic, number)
 	}
 	if c.cfg.Type == Exclusive {
-		p.newest = c.client.newestOf(p.key())
+		p.progress = c.client.progressOf(p.key())
 	}
 	return p
 }

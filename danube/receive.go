@@ -19,12 +19,12 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 		p.order.begin()
 		p.gaps.bases.began()
 	}
-	var in danubepb.StreamMessage       // used again: what it refers to is new each time
-	p.late = time.NewTimer(reorderTime) // from the opening on
-	defer p.late.Stop()
+	var in danubepb.StreamMessage // used again: what it refers to is new each time
+	late := time.NewTimer(time.Hour)
+	defer late.Stop()
 	for {
 		if p.order.active {
-			err = p.recvOrdered(stream, &in)
+			err = p.recvOrdered(stream, &in, late)
 		} else {
 			err = stream.RecvMsg(&in)
 		}
@@ -40,14 +40,18 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 }
 
 // recvOrdered receives one message, and while it waits hands out what has been held
-// for too long.
-func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage) error {
+// for too long: only the time that is spent here counts, since what is missing may be in
+// the stream while the application has the goroutine.
+func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage, late *time.Timer) error {
 	got := make(chan error, 1)
 	go func() { got <- stream.RecvMsg(in) }()
+	start := time.Now()
+	late.Reset(p.order.patience)
 	select {
 	case err := <-got:
+		p.order.patience -= time.Since(start)
 		return err
-	case <-p.late.C:
+	case <-late.C:
 	}
 	p.deliver(p.order.end())
 	return <-got
@@ -57,7 +61,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	offset := in.GetMsgId().GetTopicOffset()
 	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
 	handler := p.c.cfg.Handler
-	news := p.newest == nil || p.newest.came(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
+	news := p.progress == nil || p.progress.came(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
 	p.mu.Lock()
 	p.arrivals++
 	p.resting()
@@ -77,11 +81,14 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		how = p.tracker.received(offset, id)
 	}
 	direct := how == fresh && !p.order.active
-	if direct && p.inOrder() && p.order.early(offset) {
-		direct = false
-		p.late.Reset(gapTime)
-	}
+	direct = direct && !(p.inOrder() && p.order.early(offset))
 	p.handling = direct && handler != nil
+	if how != repeated {
+		p.handed++
+	}
+	if p.inOrder() {
+		p.gaps.bases.got(offset)
+	}
 	p.work()         // a higher offset releases the ack that waited, a copy needs one again
 	p.checkFlushed() // a new epoch leaves no acks to wait for
 	p.mu.Unlock()
@@ -119,19 +126,19 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 // deliver hands out messages that were held.
 func (p *partition) deliver(list []*Message) {
 	for _, m := range list {
-		p.looked(m.Offset, uint64(m.PublishTime.UnixMilli()))
-		if p.c.inbox != nil {
-			p.c.inbox.put(p.c.ctx, p.received(m))
-			continue
-		}
 		p.mu.Lock()
 		closing := p.tracker.closing
-		p.handling = !closing
+		p.handling = !closing && p.c.inbox == nil
 		p.mu.Unlock()
 		if closing {
 			return // the next consumer gets them
 		}
+		p.looked(m.Offset, uint64(m.PublishTime.UnixMilli()))
 		m = p.received(m)
+		if p.c.inbox != nil {
+			p.c.inbox.put(p.c.ctx, m)
+			continue
+		}
 		p.handOut(m)
 		p.c.cfg.Handler(m)
 		p.mu.Lock()

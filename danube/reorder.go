@@ -23,11 +23,14 @@ type reorder struct {
 	active bool   // what is above next may have to wait
 	most   int    // how many may be held
 	held   []heldMessage
+	// patience is how long the stream may still take to bring what is missing.
+	patience time.Duration
 }
 
 type heldMessage struct {
 	*Message
-	here bool // it came on this stream
+	here    bool // it came on this stream
+	streams int  // on how many it came
 }
 
 const (
@@ -43,11 +46,14 @@ const (
 	// gapMax is how many are held then: fewer than a broker sends without acks, 10 by
 	// default, so that what is skipped seldom costs the whole time.
 	gapMax = 3
+	// reorderStreams is on how many streams a message comes before it waits no longer:
+	// where each ends early, none has the time to bring what is missing.
+	reorderStreams = 3
 )
 
 // begin notes that a stream was opened; what an earlier one left is still held.
 func (r *reorder) begin() {
-	r.active, r.most = r.any, reorderMax
+	r.active, r.most, r.patience = r.any, reorderMax, reorderTime
 	for i := range r.held {
 		r.held[i].here = false
 	}
@@ -58,12 +64,15 @@ func (r *reorder) early(offset uint64) bool {
 	if !r.any || offset <= r.next {
 		return false
 	}
-	r.active, r.most = true, gapMax
+	r.active, r.most, r.patience = true, gapMax, gapTime
 	return true
 }
 
 // add takes a message that is new and returns what can be handed out now.
 func (r *reorder) add(m *Message) []*Message {
+	if r.most == gapMax {
+		r.patience = gapTime // for each gap
+	}
 	if m.Offset > r.next {
 		i, _ := slices.BinarySearchFunc(r.held, m.Offset, func(h heldMessage, o uint64) int {
 			if h.Offset < o {
@@ -71,7 +80,7 @@ func (r *reorder) add(m *Message) []*Message {
 			}
 			return 1
 		})
-		r.held = slices.Insert(r.held, i, heldMessage{m, true})
+		r.held = slices.Insert(r.held, i, heldMessage{m, true, 1})
 		if len(r.held) > r.most {
 			return r.end()
 		}
@@ -90,7 +99,7 @@ func (r *reorder) add(m *Message) []*Message {
 
 // again notes the copy of a message. The second time that it comes on a stream, all
 // that is unacknowledged below it has come before it: if it is held, it can be handed
-// out, with all that are lower.
+// out, with all that are lower. It can be as well when it comes on one stream too many.
 func (r *reorder) again(offset uint64) []*Message {
 	i := slices.IndexFunc(r.held, func(m heldMessage) bool { return m.Offset == offset })
 	switch {
@@ -98,7 +107,9 @@ func (r *reorder) again(offset uint64) []*Message {
 		return nil
 	case !r.held[i].here:
 		r.held[i].here = true
-		return nil
+		if r.held[i].streams++; r.held[i].streams < reorderStreams {
+			return nil
+		}
 	}
 	r.passed(offset)
 	return r.take(i + 1)

@@ -23,6 +23,7 @@ func TestReorder(t *testing.T) {
 		"stale once more":               "0 > 0; open > -; 3 > -; 4 > -; open > -; 4c > -; 0c > -; 1 > 1; 2 > 2 3 4",
 		"broken again":                  "0 > 0; open > -; 3 > -; open > -; 0c > -; 1 > 1; 2 > 2 3; 4 > 4; 9 > 9",
 		"the last offset there is":      "18446744073709551614 > 18446744073709551614; open > -; 18446744073709551615 > 18446744073709551615",
+		"on one stream after the other": "0 > 0; open > -; 5 > -; open > -; 5c > -; open > -; 5c > 5; 6 > 6",
 		"gaps: none":                    "7 > 7; 8 > 8; 9-20 > 9-20",
 		"gaps: two are swapped":         "0 > 0; 2 > -; 1 > 1 2; 3 > 3; 4 > 4",
 		"gaps: three are turned around": "0 > 0; 3 > -; 2 > -; 1 > 1 2 3; 4 > 4",

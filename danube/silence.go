@@ -8,6 +8,7 @@ import "time"
 type silence struct {
 	arrivals uint64    // at the last look
 	news     uint64    // likewise
+	handed   uint64    // likewise
 	next     [2]uint64 // at the last look and at the one before
 	earlier  uint64    // two looks before the last at which something had come
 	out      uint64    // of the broker at the last look
@@ -20,7 +21,7 @@ type silence struct {
 	stalled  bool
 	// sure is whether a lag of 0 would tell that a stall is over. After a restart or a
 	// move it is also what a broker says whose log is shorter than the subscription's
-	// position and that therefore delivers nothing, unless others are seen to get some.
+	// position and that therefore delivers nothing, unless somebody is seen to get some.
 	sure bool
 }
 
@@ -30,6 +31,9 @@ type partitionView struct {
 	arrivals uint64   // messages that came, copies as well
 	news     uint64   // of them, those that are newer than all before
 	brought  bool     // the session has brought some of those
+	handed   uint64   // messages that came and were no copies
+	opened   uint64   // how many had come when the session began
+	tally    tally    // by the broker's word, if alone
 	busy     bool     // the application has some of them, or handed one back just now
 	alone    bool     // everything that the subscription is sent comes here
 	bases    []uint64 // what the broker may count its lag from, if messages were skipped
@@ -43,7 +47,8 @@ type partitionView struct {
 // is nil.
 func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptionMetrics) (lag uint64, begins, ends bool) {
 	came, news, reopened := v.arrivals != s.arrivals, v.news != s.news, v.session != s.session
-	s.arrivals, s.news = v.arrivals, v.news
+	handed := v.handed != s.handed
+	s.arrivals, s.news, s.handed = v.arrivals, v.news, v.handed
 	quiet := !came && !v.busy
 	if came {
 		s.earlier = s.next[1]
@@ -60,13 +65,15 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	}
 	restarted := m.taken < s.taken || m.stored < s.stored
 	anew := restarted || at != s.at // it counts from another beginning
-	s.sure = !anew && (s.sure || !v.alone && m.out > s.out)
-	unexplained := m.lag - explained(m.lag, s.earlier, v.next, v.bases)
-	if came && !news && v.alone && !v.brought && !anew && !reopened && min(m.taken-s.taken, m.stored-s.stored) > unexplained {
-		// The broker says that it has delivered some of what was published meanwhile, and
-		// what came is all older: see newest.
-		if v.busy {
-			return 0, false, false // its word is maybe from before the first ack
+	// After a restart of the broker itself what comes may be old ones only.
+	reaches := v.alone && !reopened && !v.tally.started
+	s.sure = !anew && (s.sure || !v.alone && m.out > s.out || reaches && v.arrivals > v.opened)
+	old := came && !news && v.alone && !v.brought && !anew && !reopened && v.tally.hidden > m.lag
+	if old {
+		// The broker says that it has sent more than it has, and what came is older than
+		// what came before: see progress.
+		if v.busy && m.lag == 0 {
+			return 0, false, false // it may say so because nothing was acknowledged yet
 		}
 		quiet = true
 	}
@@ -74,7 +81,9 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 		again := quiet && restarted && at == s.at
 		s.at, s.out, s.taken, s.stored, s.since = at, m.out, m.taken, m.stored, time.Time{}
 		if !quiet {
-			return 0, false, false
+			ends = s.stalled && handed && reaches && !anew
+			s.stalled = s.stalled && !ends
+			return 0, false, ends
 		}
 		if again {
 			s.taken, s.stored = 0, 0 // the broker counts from its start, and nothing has come since
@@ -83,7 +92,10 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	published := min(m.taken-s.taken, m.stored-s.stored)
 	switch {
 	case v.alone:
-		lag = max(unexplained, published)
+		lag = max(m.lag-explained(m.lag, s.earlier, v.next, v.bases), published)
+		if old {
+			lag = max(lag, v.tally.hidden)
+		}
 	case published > 0:
 		lag = m.lag // some of it may be what was skipped, but what is new is not
 	}
@@ -126,7 +138,7 @@ func (p *partition) view() partitionView {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v.session, v.arrivals, v.bases, v.next = p.sess, p.arrivals, p.bases, p.next
-	v.news, v.brought = p.news, p.news > p.newsThen
+	v.news, v.brought, v.handed, v.opened = p.news, p.news > p.newsThen, p.handed, p.then
 	v.busy = p.handling || p.tracker.busy() || time.Since(p.handedOff) < handedOffTime
 	return v
 }
@@ -140,6 +152,9 @@ func (p *partition) look(v partitionView, at string, m *subscriptionMetrics) {
 	if p.news != v.news || p.c.ctx.Err() != nil {
 		p.mu.Unlock()
 		return // it has come meanwhile: the next look sees that
+	}
+	if m != nil && p.progress != nil {
+		v.tally = p.progress.spoke(at, m)
 	}
 	lag, begins, ends := p.silence.look(time.Now(), v, at, m)
 	p.mu.Unlock()

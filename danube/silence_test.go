@@ -10,6 +10,8 @@ func TestSilence(t *testing.T) {
 	type look struct {
 		arrivals uint64
 		old      uint64 // of them, those that are older than what came before
+		copies   uint64 // of them, those
+		hidden   uint64 // of the broker that has restarted
 		busy     bool
 		away     bool   // between sessions
 		mute     bool   // no broker answered
@@ -106,14 +108,18 @@ func TestSilence(t *testing.T) {
 		}},
 		// After a restart, an old message for each one that is published.
 		"only old ones come": {looks: []look{
-			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 10, old: 5, said: said(1, 6, 6)},
-			{session: 1, arrivals: 12, old: 7, busy: true, said: said(0, 8, 8)}, {session: 1, arrivals: 14, old: 9, said: said(0, 10, 10), lag: 8}, {session: 1, arrivals: 16, old: 11, said: said(0, 12, 12)},
-			{session: 1, arrivals: 18, old: 12, said: said(0, 14, 14)}, {session: 1, arrivals: 20, old: 14, said: said(0, 16, 16)}, {session: 1, arrivals: 22, old: 16, said: said(0, 18, 18)}, {session: 1, arrivals: 24, old: 18, said: said(0, 20, 20)},
-			{session: 1, arrivals: 26, old: 20, said: said(0, 22, 22)}, {session: 1, arrivals: 28, old: 22, said: said(0, 24, 24)}, {session: 1, arrivals: 30, old: 24, said: said(0, 26, 26)},
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 9, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, hidden: 9, said: said(0, 4, 4)}, {session: 1, arrivals: 10, old: 5, hidden: 9, said: said(1, 6, 6)},
+			{session: 1, arrivals: 12, old: 7, hidden: 9, busy: true, said: said(0, 8, 8)}, {session: 1, arrivals: 14, old: 9, hidden: 9, said: said(0, 10, 10), lag: 9}, {session: 1, arrivals: 16, old: 11, hidden: 9, said: said(0, 12, 12)},
+			{session: 1, arrivals: 18, old: 12, hidden: 9, said: said(0, 14, 14)}, {session: 1, arrivals: 20, old: 14, hidden: 9, said: said(0, 16, 16)}, {session: 1, arrivals: 22, old: 16, hidden: 9, said: said(0, 18, 18)},
+			{session: 1, arrivals: 24, old: 18, hidden: 9, said: said(0, 20, 20)}, {session: 1, arrivals: 26, old: 20, hidden: 9, said: said(0, 22, 22)}, {session: 1, arrivals: 28, old: 22, hidden: 9, said: said(0, 24, 24)},
+		}},
+		"only old ones come, to one who is always busy": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 90, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, hidden: 90, busy: true, said: said(3, 4, 4)}, {session: 1, arrivals: 10, old: 5, hidden: 90, busy: true, said: said(4, 6, 6)},
+			{session: 1, arrivals: 12, old: 7, hidden: 90, busy: true, said: said(5, 8, 8)}, {session: 1, arrivals: 14, old: 9, hidden: 90, busy: true, said: said(3, 10, 10), lag: 90},
 		}},
 		"old ones come, then nothing": {looks: []look{
-			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)},
-			{session: 1, arrivals: 8, old: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, said: said(0, 4, 4), lag: 2},
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 2, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, hidden: 2, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, hidden: 2, said: said(0, 4, 4)},
+			{session: 1, arrivals: 8, old: 3, hidden: 2, said: said(0, 4, 4)}, {session: 1, arrivals: 8, old: 3, hidden: 2, said: said(0, 4, 4), lag: 2},
 		}},
 		// What was left unacknowledged, or skipped, comes after a move, and then what is new.
 		"old ones come first": {looks: []look{
@@ -121,20 +127,26 @@ func TestSilence(t *testing.T) {
 			{at: "b", session: 1, arrivals: 40, old: 35, said: said(35, 22, 22)}, {at: "b", session: 1, arrivals: 50, old: 45, said: said(30, 27, 27)}, {at: "b", session: 1, arrivals: 60, old: 52, said: said(25, 32, 32)},
 		}},
 		"old ones that take long": {looks: []look{
-			{arrivals: 5, said: said(0, 90, 90)}, {at: "b", session: 1, arrivals: 6, old: 1, busy: true, said: said(0, 7, 7)}, {at: "b", session: 1, arrivals: 7, old: 2, busy: true, said: said(0, 8, 8)}, {at: "b", session: 1, arrivals: 8, old: 3, busy: true, said: said(0, 9, 9)},
-			{at: "b", session: 1, arrivals: 9, old: 4, busy: true, said: said(0, 10, 10)}, {at: "b", session: 1, arrivals: 10, old: 5, busy: true, said: said(0, 11, 11)}, {at: "b", session: 1, arrivals: 11, old: 6, busy: true, said: said(0, 12, 12)},
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 6, busy: true, said: said(0, 7, 7)}, {session: 1, arrivals: 7, old: 2, hidden: 6, busy: true, said: said(0, 8, 8)}, {session: 1, arrivals: 8, old: 3, hidden: 6, busy: true, said: said(0, 9, 9)},
+			{session: 1, arrivals: 9, old: 4, hidden: 6, busy: true, said: said(0, 10, 10)}, {session: 1, arrivals: 10, old: 5, hidden: 6, busy: true, said: said(0, 11, 11)}, {session: 1, arrivals: 11, old: 6, hidden: 6, busy: true, said: said(0, 12, 12)},
 		}},
-		"old ones, and nothing is published": {looks: []look{
-			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 90, 90)}, {session: 1, arrivals: 8, old: 3, said: said(0, 90, 90)}, {session: 1, arrivals: 10, old: 5, said: said(0, 90, 90)},
-			{session: 1, arrivals: 12, old: 7, said: said(0, 90, 90)}, {session: 1, arrivals: 14, old: 9, said: said(0, 90, 90)}, {session: 1, arrivals: 16, old: 11, said: said(0, 90, 90)},
+		// By a clock that was put back, or times of its producer's own, everything is old.
+		"all that is published comes, and looks old": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, said: said(0, 91, 91)}, {session: 1, arrivals: 7, old: 2, said: said(0, 92, 92)}, {session: 1, arrivals: 8, old: 3, said: said(0, 93, 93)},
+			{session: 1, arrivals: 9, old: 4, said: said(0, 94, 94)}, {session: 1, arrivals: 10, old: 5, said: said(0, 95, 95)}, {session: 1, arrivals: 11, old: 6, said: said(0, 96, 96)}, {session: 1, arrivals: 11, old: 6, said: said(0, 96, 96)},
+			{session: 1, arrivals: 11, old: 6, said: said(0, 96, 96)}, {session: 1, arrivals: 11, old: 6, said: said(0, 96, 96)}, {session: 1, arrivals: 11, old: 6, said: said(0, 96, 96)},
 		}},
-		"a clock was put back": {looks: []look{
-			{arrivals: 5, said: said(0, 90, 90)}, {arrivals: 6, old: 1, said: said(0, 91, 91)}, {arrivals: 7, old: 2, said: said(0, 92, 92)}, {arrivals: 8, old: 3, said: said(0, 93, 93)}, {arrivals: 9, old: 4, said: said(0, 94, 94)},
-			{arrivals: 10, old: 5, said: said(0, 95, 95)}, {arrivals: 11, old: 6, said: said(0, 96, 96)},
+		"that ends a stall, too": {looks: []look{
+			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {at: "b", session: 1, arrivals: 3, old: 3, said: said(0, 4, 4)}, {at: "b", session: 1, arrivals: 4, old: 4, said: said(9, 5, 5), ends: true},
+		}},
+		"copies of all end a stall": {looks: []look{
+			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {at: "b", session: 1, arrivals: 3, old: 3, copies: 3, said: said(2, 4, 4)}, {at: "b", session: 1, arrivals: 5, old: 5, copies: 5, said: said(0, 4, 4)},
+			{at: "b", session: 1, arrivals: 5, old: 5, copies: 5, said: said(0, 4, 4), ends: true},
 		}},
 		"old ones do not end a stall": {looks: []look{
-			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {session: 1, arrivals: 1, old: 1, said: said(0, 1, 1)}, {session: 1, arrivals: 1, old: 1, said: said(0, 1, 1)},
-			{session: 1, arrivals: 2, old: 1, said: said(0, 2, 2)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5)}, {session: 1, arrivals: 2, old: 1, said: said(0, 5, 5), lag: 3},
+			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9), lag: 5}, {session: 1, arrivals: 1, old: 1, hidden: 3, said: said(0, 1, 1)}, {session: 1, arrivals: 1, old: 1, hidden: 3, said: said(0, 1, 1)},
+			{session: 1, arrivals: 4, old: 4, hidden: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 5, old: 4, said: said(0, 5, 5)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)},
+			{session: 1, arrivals: 5, old: 4, said: said(0, 8, 8), lag: 3},
 		}},
 		"others were skipped": {shared: true, looks: []look{{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}}},
 		"the topic has moved": {looks: []look{
@@ -161,7 +173,7 @@ func TestSilence(t *testing.T) {
 				if l.arrivals-l.old != s.news {
 					s.broken() // as the receiver does
 				}
-				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, news: l.arrivals - l.old, busy: l.busy, alone: !tt.shared, next: 1e6, patience: 30 * time.Second}
+				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, news: l.arrivals - l.old, handed: l.arrivals - l.copies, busy: l.busy, alone: !tt.shared, next: 1e6, patience: 30 * time.Second}
 				if l.skipped > 0 {
 					v.bases = []uint64{v.next - l.skipped}
 				}
@@ -176,9 +188,10 @@ func TestSilence(t *testing.T) {
 					v.session = nil
 				}
 				if v.session != opened.session {
-					opened = partitionView{session: v.session, news: s.news}
+					opened = partitionView{session: v.session, news: s.news, arrivals: s.arrivals}
 				}
-				v.brought = v.news > opened.news
+				v.brought, v.opened = v.news > opened.news, opened.arrivals
+				v.tally = tally{started: l.hidden > 0, hidden: l.hidden}
 				m := &l.said
 				if l.mute {
 					m = nil
@@ -200,5 +213,28 @@ func TestSilenceBroken(t *testing.T) {
 	}
 	if resumed, _ := s.broken(); resumed {
 		t.Error("resumed twice")
+	}
+}
+
+// After a move a log comes again from its first hole on, for minutes, while little is
+// published. The holes that the view knew are filled when the broker speaks.
+func TestSilenceWhileALogComesAgain(t *testing.T) {
+	var s silence
+	now := time.Unix(1e9, 0)
+	one, two := &session{}, &session{}
+	const next = 100000
+	holes := func(cursor uint64) []uint64 { return []uint64{cursor + 2} } // a hole in every few messages
+	s.look(now, partitionView{session: one, arrivals: 10, news: 10, alone: true, patience: 30 * time.Second, next: next, bases: holes(1000)}, "a", &subscriptionMetrics{lag: next - 1000, taken: next, stored: next})
+	head, cursor, arrivals, taken := uint64(next), uint64(1000), uint64(10), uint64(0)
+	for i := range 18 {
+		now = now.Add(10 * time.Second)
+		head, taken = head+10, taken+10
+		cursor, arrivals = cursor+5000, arrivals+5000
+		v := partitionView{session: two, arrivals: arrivals, news: 10, alone: true, busy: i%2 == 1, patience: 30 * time.Second, next: next, bases: holes(cursor)}
+		m := &subscriptionMetrics{lag: head - (cursor + 20), taken: taken, stored: taken}
+		lag, begins, _ := s.look(now, v, "b", m)
+		if begins {
+			t.Fatalf("look %d: a stall begins, lag %d, while %d messages a look come and the broker says %d", i, lag, 5000, m.lag)
+		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestNewest(t *testing.T) {
-	var n newest
+	var n progress
 	for i, step := range []struct {
 		producer    string
 		ms, request uint64
@@ -34,12 +34,12 @@ func TestNewest(t *testing.T) {
 // Of too many producers, the one that has published nothing for the longest time is
 // forgotten.
 func TestNewestIsBounded(t *testing.T) {
-	var n newest
-	for i := range uint64(maxNewestProducers + 5) {
+	var n progress
+	for i := range uint64(maxNewest + 5) {
 		n.came(fmt.Sprint(i), 10+i, 1)
 	}
-	if len(n.by) != maxNewestProducers {
-		t.Errorf("%d producers are remembered, want %d", len(n.by), maxNewestProducers)
+	if len(n.newest) != maxNewest {
+		t.Errorf("%d producers are remembered, want %d", len(n.newest), maxNewest)
 	}
 	if !n.came("4", 14, 1) || n.came("6", 16, 1) {
 		t.Error("the wrong ones were forgotten")
@@ -47,20 +47,20 @@ func TestNewestIsBounded(t *testing.T) {
 }
 
 // What a client remembers of a subscription outlives its consumers, up to a bound.
-func TestNewestOfAClient(t *testing.T) {
+func TestProgressOfAClient(t *testing.T) {
 	var c Client
 	k := subscriptionKey{"/default/t", "s"}
-	c.newestOf(k).came("p", 5, 1)
-	if c.newestOf(k).came("p", 5, 1) {
+	c.progressOf(k).came("p", 5, 1)
+	if c.progressOf(k).came("p", 5, 1) {
 		t.Error("the next consumer does not know what the one before it got")
 	}
-	if !c.newestOf(subscriptionKey{"/default/t", "other"}).came("p", 5, 1) {
+	if !c.progressOf(subscriptionKey{"/default/t", "other"}).came("p", 5, 1) {
 		t.Error("another subscription's")
 	}
-	for i := range maxNewest + 5 {
-		c.newestOf(subscriptionKey{fmt.Sprintf("/default/%d", i), "s"})
+	for i := range maxProgress + 5 {
+		c.progressOf(subscriptionKey{fmt.Sprintf("/default/%d", i), "s"})
 	}
-	if len(c.newest) != maxNewest {
-		t.Errorf("%d subscriptions are remembered, want %d", len(c.newest), maxNewest)
+	if len(c.progress) != maxProgress {
+		t.Errorf("%d subscriptions are remembered, want %d", len(c.progress), maxProgress)
 	}
 }
