@@ -51,10 +51,9 @@ func TestSlowApplicationKeepsOrder(t *testing.T) {
 				}
 			}
 			n.pass(5 * time.Second)
-			close(came)
 			var got []uint64
-			for o := range came {
-				got = append(got, o)
+			for len(came) > 0 {
+				got = append(got, <-came)
 			}
 			if !slices.Equal(got, []uint64{0, 1, 2, 3, 4}) {
 				t.Errorf("inbox %v: got %v", inbox, got)
