@@ -2,6 +2,7 @@ package danube_test
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -167,6 +168,38 @@ func TestNumberingStartsAgainWhileOneIsHeld(t *testing.T) {
 		}
 		if told := seen.took(); !slices.Equal(told, want) {
 			t.Errorf("told of %q, want %q", told, want)
+		}
+	}, "a:1")
+}
+
+// The first messages of a numbering that starts again are swapped.
+func TestNumberingStartsAgainOutOfOrder(t *testing.T) {
+	withBrokers(t, func(n *network) {
+		var seen anomalies
+		message := func(offset, request uint64, payload string) *danubepb.StreamMessage {
+			return &danubepb.StreamMessage{MsgId: at(offset), RequestId: request, PublishTime: 1 << 40, Payload: []byte(payload)}
+		}
+		streams := [][]*danubepb.StreamMessage{
+			{message(0, 1, "a"), message(1, 2, "b")},
+			{message(3, 14, "new d"), message(1, 12, "new b"), message(2, 13, "new c"), message(4, 15, "new e")},
+		}
+		var opened atomic.Int32
+		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+			i := int(opened.Add(1)) - 1
+			if i == len(streams)-1 {
+				return deliver(streams[i]...)(s)
+			}
+			for _, m := range streams[i] {
+				if err := s.Send(m); err != nil {
+					return err
+				}
+			}
+			return status.Error(codes.Unavailable, "restarting")
+		}
+		con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		n.receive(con, "a", "b", "new b", "new c", "new d", "new e")
+		if told := seen.took(); len(told) != 1 || !strings.Contains(told[0], "started again at 1, it was at 1") {
+			t.Errorf("told of %q, want of the restart alone", told)
 		}
 	}, "a:1")
 }

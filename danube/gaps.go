@@ -30,7 +30,7 @@ const (
 	// broker tails 256 messages for a subscription that is new or slow, and skips what
 	// is older; after a topic has moved to another broker, they come (seen on 0.15.1). Where
 	// several producers publish at once it sends a message now and then before the one with
-	// the offset below, so what follows on a gap waits for 20 ms, or for three others, and is
+	// the offset below, so what follows on a gap waits for three others, each of which may take 20 ms, and is
 	// handed out behind what comes meanwhile: that is no gap.
 	GapFound AnomalyKind = iota
 	// GapFilled: messages of a gap that was reported have come after all; or one has come

@@ -16,7 +16,7 @@ type progress struct {
 
 	at      string              // the broker that spoke of the subscription last
 	said    subscriptionMetrics // what it said
-	started bool                // it has started since it spoke first
+	started bool                // it has started since it spoke first, and nothing new has come since
 }
 
 // published is when a producer published a message, and its request.
@@ -33,15 +33,16 @@ const (
 // came notes a message, and reports whether it is newer than all that came before of its
 // producer: only its own clock is compared.
 func (p *progress) came(producer string, ms, request uint64) bool {
-	if ms == 0 {
-		return true // it does not say when it was published
-	}
 	id := maphash.String(identitySeed, producer)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last, known := p.newest[id]
-	if known && (ms < last.ms || ms == last.ms && request <= last.request) {
+	if ms > 0 && known && (ms < last.ms || ms == last.ms && request <= last.request) {
 		return false
+	}
+	p.started = false // the old ones are over, if there were any
+	if ms == 0 {
+		return true // it does not say when it was published
 	}
 	if !known && len(p.newest) >= maxNewest {
 		p.forget()
@@ -67,7 +68,7 @@ func (p *progress) forget() {
 
 // tally is what a broker's counts say of a subscription.
 type tally struct {
-	started bool   // they begin with its start, and the subscription was there
+	started bool   // they begin with its start, and nothing new has come since
 	hidden  uint64 // then, how many messages it has stored and sent to nobody, less what it has sent twice
 }
 

@@ -1,7 +1,9 @@
 package danube
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -99,10 +101,13 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 	case how == renumber:
 		p.deliver(p.order.old())
 		p.renumbered(offset)
-		since := p.order.end()
-		p.order = reorder{}
-		p.order.passed(offset)
-		p.deliver(append(since, p.message(in)))
+		since := append(p.order.end(), p.message(in))
+		slices.SortFunc(since, func(a, b *Message) int { return cmp.Compare(a.Offset, b.Offset) })
+		p.order = reorder{next: since[0].Offset, any: true}
+		for _, m := range since {
+			p.order.early(m.Offset)
+			p.deliver(p.order.add(m))
+		}
 	case direct:
 		p.order.passed(offset)
 		p.looked(offset, in.GetPublishTime())

@@ -39,8 +39,8 @@ const (
 	// reorderMax is more than what a broker sends out of order: when so many are held,
 	// what is missing is not going to come.
 	reorderMax = 16
-	// gapTime is how long a message waits for those below it, where none is expected to be
-	// out of order. What was skipped costs as much each time, and is skipped for consumers
+	// gapTime is how long a message waits for the next, or for those below it, where none is
+	// expected to be out of order. What was skipped costs as much each time, and is skipped for consumers
 	// that are slow anyway.
 	gapTime = 20 * time.Millisecond
 	// gapMax is how many are held then: fewer than a broker sends without acks, 10 by
@@ -64,7 +64,7 @@ func (r *reorder) early(offset uint64) bool {
 	if !r.any || offset <= r.next {
 		return false
 	}
-	r.active, r.most, r.patience = true, gapMax, gapTime
+	r.active, r.most = true, gapMax
 	return true
 }
 

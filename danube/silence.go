@@ -103,7 +103,7 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	switch {
 	case lag == 0:
 		s.since = time.Time{}
-		ends = s.stalled && s.sure
+		ends = s.stalled && s.sure && v.tally.hidden <= m.lag
 		s.stalled = s.stalled && !ends
 	case s.since.IsZero():
 		s.since = now
@@ -149,12 +149,12 @@ func (p *partition) look(v partitionView, at string, m *subscriptionMetrics) {
 	p.telling.Lock()
 	defer p.telling.Unlock()
 	p.mu.Lock()
+	if m != nil && p.progress != nil {
+		v.tally = p.progress.spoke(at, m)
+	}
 	if p.news != v.news || p.c.ctx.Err() != nil {
 		p.mu.Unlock()
 		return // it has come meanwhile: the next look sees that
-	}
-	if m != nil && p.progress != nil {
-		v.tally = p.progress.spoke(at, m)
 	}
 	lag, begins, ends := p.silence.look(time.Now(), v, at, m)
 	p.mu.Unlock()

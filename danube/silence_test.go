@@ -148,6 +148,16 @@ func TestSilence(t *testing.T) {
 			{session: 1, arrivals: 4, old: 4, hidden: 3, said: said(0, 4, 4)}, {session: 1, arrivals: 5, old: 4, said: said(0, 5, 5)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)}, {session: 1, arrivals: 5, old: 4, said: said(0, 8, 8)},
 			{session: 1, arrivals: 5, old: 4, said: said(0, 8, 8), lag: 3},
 		}},
+		"busy for a look behind old ones": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 9, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, hidden: 9, said: said(0, 4, 4)}, {session: 1, arrivals: 10, old: 5, hidden: 9, said: said(0, 6, 6)},
+			{session: 1, arrivals: 12, old: 7, hidden: 9, said: said(0, 8, 8)}, {session: 1, arrivals: 14, old: 9, hidden: 9, said: said(0, 10, 10), lag: 9},
+			{session: 1, arrivals: 14, old: 9, hidden: 9, busy: true, said: said(0, 10, 10)}, {session: 1, arrivals: 14, old: 9, hidden: 9, said: said(0, 10, 10)},
+		}},
+		"a session more behind old ones": {looks: []look{
+			{arrivals: 5, said: said(0, 90, 90)}, {session: 1, arrivals: 6, old: 1, hidden: 9, said: said(0, 2, 2)}, {session: 1, arrivals: 8, old: 3, hidden: 9, said: said(0, 4, 4)}, {session: 1, arrivals: 10, old: 5, hidden: 9, said: said(0, 6, 6)},
+			{session: 1, arrivals: 12, old: 7, hidden: 9, said: said(0, 8, 8)}, {session: 1, arrivals: 14, old: 9, hidden: 9, said: said(0, 10, 10), lag: 9},
+			{session: 2, arrivals: 15, old: 10, hidden: 9, said: said(0, 11, 11)}, {session: 2, arrivals: 15, old: 10, hidden: 9, said: said(0, 11, 11)},
+		}},
 		"others were skipped": {shared: true, looks: []look{{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}}},
 		"the topic has moved": {looks: []look{
 			{said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {said: said(5, 9, 9)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90)}, {at: "b", said: said(5, 90, 90), lag: 5},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,6 +121,73 @@ func stallBehindOldMessages(t *testing.T, reopen bool) {
 		t.Logf("%v came; before the first new one: %s", came, told)
 		if came["new"] == 0 || !strings.Contains(told, "delivers none") || strings.Count(told, "silence is over") != 1 {
 			t.Errorf("%v came; before the first new one was told: %q", came, told)
+		}
+	}, danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapRenumber, danubetest.TrapParked))
+}
+
+// busyTransport publishes and receives a message while the metrics are fetched, as happens
+// on any busy topic.
+type busyTransport struct {
+	http.RoundTripper
+	on   atomic.Bool
+	come func()
+}
+
+func (t *busyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.on.Load() {
+		t.come()
+	}
+	return t.RoundTripper.RoundTrip(r)
+}
+
+// No look finds the topic quiet before its broker restarts.
+func TestStallBehindOldMessagesOnABusyTopic(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic := l.topic()
+		transport := &busyTransport{RoundTripper: l.broker.MetricsTransport()}
+		client := l.open(func(c *danube.Config) {
+			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: transport}
+		})
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		p := l.producer(client, topic)
+		n := 0
+		transport.come = func() {
+			n++
+			if _, err := p.Send(l.soon(), &danube.Outgoing{Payload: []byte("old")}); err != nil {
+				t.Error(err)
+			}
+			m, err := con.Receive(l.soon())
+			if err != nil || con.Ack(m) != nil {
+				t.Error(err)
+			}
+		}
+		l.pass(time.Minute)
+		transport.on.Store(true)
+		l.pass(10 * time.Minute)
+		transport.on.Store(false)
+		for range 20 {
+			transport.come()
+		}
+		l.broker.Stop()
+		l.must(l.broker.Start())
+		l.pass(20 * time.Second)
+		l.send(p, series("hidden", n-20)...) // at the offsets that the subscription is done with
+		for i := 0; ; i++ {
+			if i == 40 {
+				t.Fatal("nothing new came")
+			}
+			l.send(p, "new")
+			m, err := con.Receive(l.within(5 * time.Second))
+			if err == nil {
+				l.must(con.Ack(m))
+				if string(m.Payload) == "new" {
+					break
+				}
+			}
+		}
+		if told := strings.Join(seen.took(), "; "); !strings.Contains(told, "delivers none") {
+			t.Errorf("told of %q, want a stall", told)
 		}
 	}, danubetest.WithTraps(danubetest.TrapCursor, danubetest.TrapRenumber, danubetest.TrapParked))
 }
