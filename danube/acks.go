@@ -132,7 +132,7 @@ func (p *partition) pause(sess *session, err error) {
 func (p *partition) startAcks(sess *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sess, p.newsThen, p.then = sess, p.news, p.arrivals
+	p.sess, p.began = sess, p.counts
 	p.tracker.begin()
 	p.work()
 }

@@ -44,10 +44,9 @@ func (p *partition) publishedSince(ms uint64) bool { return ms >= uint64(p.first
 // noteSkipped keeps what the gaps make of the broker's lag for those who judge it.
 func (p *partition) noteSkipped() {
 	bases := p.gaps.lagBases()
-	if bases == nil && !p.behind {
+	if bases == nil && p.bases == nil { // nobody else writes it
 		return // nearly always
 	}
-	p.behind = bases != nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next, p.bases = p.gaps.next, bases

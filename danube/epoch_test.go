@@ -3,7 +3,6 @@ package danube_test
 import (
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,27 +135,11 @@ func TestOldMessagesThatComeLate(t *testing.T) {
 func TestNumberingStartsAgainWhileOneIsHeld(t *testing.T) {
 	withBrokers(t, func(n *network) {
 		var seen anomalies
-		message := func(offset, request uint64, payload string) *danubepb.StreamMessage {
-			return &danubepb.StreamMessage{MsgId: at(offset), RequestId: request, PublishTime: 1 << 40, Payload: []byte(payload)}
-		}
-		streams := [][]*danubepb.StreamMessage{
-			{message(0, 1, "a"), message(1, 2, "b"), message(2, 3, "c")},
-			{message(9, 10, "held")}, // it would wait for 3
-			{message(1, 11, "new b"), message(2, 12, "new c"), message(5, 15, "new f")},
-		}
-		var opened atomic.Int32
-		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-			i := int(opened.Add(1)) - 1
-			if i == len(streams)-1 {
-				return deliver(streams[i]...)(s)
-			}
-			for _, m := range streams[i] {
-				if err := s.Send(m); err != nil {
-					return err
-				}
-			}
-			return status.Error(codes.Unavailable, "restarting")
-		}
+		n.brokers["a:1"].receive = streamsOf([][]*danubepb.StreamMessage{
+			{farMessage(0, 1, "a"), farMessage(1, 2, "b"), farMessage(2, 3, "c")},
+			{farMessage(9, 10, "held")}, // it would wait for 3
+			{farMessage(1, 11, "new b"), farMessage(2, 12, "new c"), farMessage(5, 15, "new f")},
+		}...)
 		con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		list := n.receive(con, "a", "b", "c", "held", "new b", "new c", "new f")
 		n.want(con.Ack(list[3]), danube.ErrInvalid)
@@ -176,26 +159,10 @@ func TestNumberingStartsAgainWhileOneIsHeld(t *testing.T) {
 func TestNumberingStartsAgainOutOfOrder(t *testing.T) {
 	withBrokers(t, func(n *network) {
 		var seen anomalies
-		message := func(offset, request uint64, payload string) *danubepb.StreamMessage {
-			return &danubepb.StreamMessage{MsgId: at(offset), RequestId: request, PublishTime: 1 << 40, Payload: []byte(payload)}
-		}
-		streams := [][]*danubepb.StreamMessage{
-			{message(0, 1, "a"), message(1, 2, "b")},
-			{message(3, 14, "new d"), message(1, 12, "new b"), message(2, 13, "new c"), message(4, 15, "new e")},
-		}
-		var opened atomic.Int32
-		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-			i := int(opened.Add(1)) - 1
-			if i == len(streams)-1 {
-				return deliver(streams[i]...)(s)
-			}
-			for _, m := range streams[i] {
-				if err := s.Send(m); err != nil {
-					return err
-				}
-			}
-			return status.Error(codes.Unavailable, "restarting")
-		}
+		n.brokers["a:1"].receive = streamsOf([][]*danubepb.StreamMessage{
+			{farMessage(0, 1, "a"), farMessage(1, 2, "b")},
+			{farMessage(3, 14, "new d"), farMessage(1, 12, "new b"), farMessage(2, 13, "new c"), farMessage(4, 15, "new e")},
+		}...)
 		con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		n.receive(con, "a", "b", "new b", "new c", "new d", "new e")
 		if told := seen.took(); len(told) != 1 || !strings.Contains(told[0], "started again at 1, it was at 1") {

@@ -30,8 +30,8 @@ const (
 	// broker tails 256 messages for a subscription that is new or slow, and skips what
 	// is older; after a topic has moved to another broker, they come (seen on 0.15.1). Where
 	// several producers publish at once it sends a message now and then before the one with
-	// the offset below, so what follows on a gap waits for three others, each of which may take 20 ms, and is
-	// handed out behind what comes meanwhile: that is no gap.
+	// the offset below, so what follows on a gap waits for three others, each of which may
+	// take 20 ms, and is handed out behind what comes meanwhile: that is no gap.
 	GapFound AnomalyKind = iota
 	// GapFilled: messages of a gap that was reported have come after all; or one has come
 	// that lies below the first that came at all, and of which nobody knew whether it was
@@ -145,7 +145,7 @@ func (g *gaps) got(offset uint64) (filled bool) {
 		g.next++
 	case offset > g.next:
 		g.holes = append(g.holes, hole{from: g.next, to: offset - 1})
-		g.bases.changed = true
+		g.bases.list = nil
 		if len(g.holes) > maxHoles {
 			g.forget(maxHoles / 8)
 		}
@@ -189,7 +189,7 @@ func (g *gaps) fill(offset uint64) (reported bool) {
 		rest = append(rest, right)
 	}
 	g.holes = slices.Replace(g.holes, i, i+1, rest...)
-	g.bases.changed = true
+	g.bases.list = nil
 	return h.reported
 }
 

@@ -1,6 +1,7 @@
 package danube_test
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,10 +21,7 @@ func TestSlowApplicationKeepsOrder(t *testing.T) {
 		withBrokers(t, func(n *network) {
 			var seen anomalies
 			came := make(chan uint64, 9)
-			far := uint64(1) << 40
-			msg := func(o uint64) *danubepb.StreamMessage {
-				return &danubepb.StreamMessage{MsgId: at(o), RequestId: o + 1, PublishTime: far, Payload: []byte("x")}
-			}
+			msg := func(o uint64) *danubepb.StreamMessage { return farMessage(o, o+1, "x") }
 			n.brokers["a:1"].receive = deliver(msg(0), msg(3), msg(1), msg(2), msg(4))
 			var con *danube.Consumer
 			ready := make(chan struct{})
@@ -68,7 +66,6 @@ func TestSlowApplicationKeepsOrder(t *testing.T) {
 // Two swaps that overlap: the second has its own time.
 func TestSecondGapHasItsOwnTime(t *testing.T) {
 	withBrokers(t, func(n *network) {
-		far := uint64(1) << 40
 		var seen anomalies
 		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
 			for _, o := range []uint64{0, 2, 4, 1, 3} {
@@ -78,7 +75,7 @@ func TestSecondGapHasItsOwnTime(t *testing.T) {
 				if o == 3 {
 					time.Sleep(2 * time.Millisecond)
 				}
-				if err := s.Send(&danubepb.StreamMessage{MsgId: at(o), RequestId: o + 1, PublishTime: far, Payload: []byte{'0' + byte(o)}}); err != nil {
+				if err := s.Send(farMessage(o, o+1, fmt.Sprint(o))); err != nil {
 					return err
 				}
 			}
@@ -99,16 +96,7 @@ func TestHeldAtClose(t *testing.T) {
 	for _, handler := range []bool{false, true} {
 		withBrokers(t, func(n *network) {
 			var seen anomalies
-			far := uint64(1) << 40
-			n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
-				for _, o := range []uint64{0, 2} {
-					if err := s.Send(&danubepb.StreamMessage{MsgId: at(o), RequestId: o + 1, PublishTime: far, Payload: []byte("x")}); err != nil {
-						return err
-					}
-				}
-				<-s.Context().Done()
-				return nil
-			}
+			n.brokers["a:1"].receive = deliver(farMessage(0, 1, "x"), farMessage(2, 3, "x"))
 			ack := make(chan *danube.Message, 9)
 			con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) {
 				c.OnAnomaly = seen.add
@@ -135,7 +123,6 @@ func TestHeldAtClose(t *testing.T) {
 // Sessions that do not last as long as a message may wait do not withhold it for ever.
 func TestHeldOverShortSessions(t *testing.T) {
 	withBrokers(t, func(n *network) {
-		far := uint64(1) << 40
 		var streams atomic.Int32
 		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
 			list := []uint64{5}
@@ -143,7 +130,7 @@ func TestHeldOverShortSessions(t *testing.T) {
 				list = []uint64{0, 5}
 			}
 			for _, o := range list {
-				if err := s.Send(&danubepb.StreamMessage{MsgId: at(o), RequestId: o + 1, PublishTime: far, Payload: []byte{'0' + byte(o)}}); err != nil {
+				if err := s.Send(farMessage(o, o+1, fmt.Sprint(o))); err != nil {
 					return err
 				}
 			}

@@ -11,10 +11,9 @@ import (
 // as long as its broker has the topic, so maybe for many sessions; each begin of one may
 // be that of a dispatcher (seen on 0.15.1).
 type lagBases struct {
-	opened  bool     // and nothing has come since
-	begins  []uint64 // ascending: what sessions began with
-	changed bool     // since list was made
-	list    []uint64 // ascending: the first hole, and the first above each begin; never written to again
+	opened bool     // and nothing has come since
+	begins []uint64 // ascending: what sessions began with
+	list   []uint64 // ascending: the first hole, and the first above each begin; nil after a change, never written to
 }
 
 // maxBegins bounds the sessions that are remembered, each with a hole of its own.
@@ -31,7 +30,7 @@ func (b *lagBases) got(offset uint64) {
 	b.opened = false
 	if i, found := slices.BinarySearch(b.begins, offset); !found {
 		b.begins = slices.Insert(b.begins, i, offset)
-		b.changed = true
+		b.list = nil
 	}
 }
 
@@ -47,10 +46,9 @@ func (g *gaps) lagBases() []uint64 {
 		b.begins, b.list = nil, nil
 		return nil
 	}
-	if !b.changed && b.list != nil {
+	if b.list != nil {
 		return b.list
 	}
-	b.changed = false
 	list := []uint64{g.holes[0].from}
 	kept := b.begins[:0]
 	for _, begin := range b.begins {

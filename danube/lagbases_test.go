@@ -46,6 +46,22 @@ func TestLagBases(t *testing.T) {
 	}
 }
 
+// Of a dispatcher that has been there all along, the lag has what comes behind the first
+// hole.
+func TestGapsBehind(t *testing.T) {
+	var g gaps
+	for i, step := range []struct{ offset, behind uint64 }{{5, 0}, {6, 0}, {10, 4}, {11, 5}, {20, 14}, {7, 13}, {9, 13}, {8, 9}, {21, 10}} {
+		g.got(step.offset)
+		got := uint64(0)
+		if bases := g.lagBases(); bases != nil {
+			got = g.next - bases[0]
+		}
+		if got != step.behind {
+			t.Errorf("step %d: %d behind, want %d", i, got, step.behind)
+		}
+	}
+}
+
 func TestExplained(t *testing.T) {
 	for name, tt := range map[string]struct {
 		lag, earlier, next, want uint64

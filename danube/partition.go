@@ -31,7 +31,6 @@ type partition struct {
 	left       time.Time // when it ended
 	gaps       gaps      // of the goroutine that reads
 	firstReady time.Time // when the first stream was open
-	behind     bool      // there were gaps at the last message
 	order      reorder
 	progress   *progress // nil where others get messages of the subscription, too
 
@@ -48,11 +47,8 @@ type partition struct {
 	last      error         // why the last attempt at a session failed
 	flushes   chan struct{} // closed when no ack is left to send; nil when nobody waits
 	ackErrors int           // in a row
-	arrivals  uint64        // messages that came, copies as well
-	news      uint64        // of them, those that are newer than all before
-	newsThen  uint64        // when the session began
-	then      uint64        // arrivals, likewise
-	handed    uint64        // messages that came and were no copies
+	counts    arrivals      // of what came
+	began     arrivals      // when the session did
 	rest      int           // how many more may come before a consumer that closes ends its streams; 0: any number
 	handedOff time.Time     // when the application last gave one back
 	silence   silence

@@ -1,9 +1,6 @@
 package danube
 
-import (
-	"hash/maphash"
-	"sync"
-)
+import "sync"
 
 // progress is what a client knows of how far a subscription is, beyond the consumers
 // that it has one after the other. After a restart a broker may bring old messages in
@@ -32,12 +29,12 @@ const (
 
 // came notes a message, and reports whether it is newer than all that came before of its
 // producer: only its own clock is compared.
-func (p *progress) came(producer string, ms, request uint64) bool {
-	id := maphash.String(identitySeed, producer)
+func (p *progress) came(id identity, ms uint64) bool {
+	producer := id.producer(ms)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last, known := p.newest[id]
-	if ms > 0 && known && (ms < last.ms || ms == last.ms && request <= last.request) {
+	last, known := p.newest[producer]
+	if ms > 0 && known && (ms < last.ms || ms == last.ms && id.request <= last.request) {
 		return false
 	}
 	p.started = false // the old ones are over, if there were any
@@ -50,7 +47,7 @@ func (p *progress) came(producer string, ms, request uint64) bool {
 	if p.newest == nil {
 		p.newest = map[uint64]published{}
 	}
-	p.newest[id] = published{ms, request}
+	p.newest[producer] = published{ms, id.request}
 	return true
 }
 

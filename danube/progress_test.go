@@ -25,7 +25,7 @@ func TestNewest(t *testing.T) {
 		{"p", 0, 0, true},
 		{"p", 102, 0, true},
 	} {
-		if got := n.came(step.producer, step.ms, step.request); got != step.news {
+		if got := n.came(identityOf(step.producer, step.ms, step.request), step.ms); got != step.news {
 			t.Errorf("step %d: %+v: %v", i, step, got)
 		}
 	}
@@ -36,12 +36,12 @@ func TestNewest(t *testing.T) {
 func TestNewestIsBounded(t *testing.T) {
 	var n progress
 	for i := range uint64(maxNewest + 5) {
-		n.came(fmt.Sprint(i), 10+i, 1)
+		n.came(identityOf(fmt.Sprint(i), 10+i, 1), 10+i)
 	}
 	if len(n.newest) != maxNewest {
 		t.Errorf("%d producers are remembered, want %d", len(n.newest), maxNewest)
 	}
-	if !n.came("4", 14, 1) || n.came("6", 16, 1) {
+	if !n.came(identityOf("4", 14, 1), 14) || n.came(identityOf("6", 16, 1), 16) {
 		t.Error("the wrong ones were forgotten")
 	}
 }
@@ -50,11 +50,11 @@ func TestNewestIsBounded(t *testing.T) {
 func TestProgressOfAClient(t *testing.T) {
 	var c Client
 	k := subscriptionKey{"/default/t", "s"}
-	c.progressOf(k).came("p", 5, 1)
-	if c.progressOf(k).came("p", 5, 1) {
+	c.progressOf(k).came(identityOf("p", 5, 1), 5)
+	if c.progressOf(k).came(identityOf("p", 5, 1), 5) {
 		t.Error("the next consumer does not know what the one before it got")
 	}
-	if !c.progressOf(subscriptionKey{"/default/t", "other"}).came("p", 5, 1) {
+	if !c.progressOf(subscriptionKey{"/default/t", "other"}).came(identityOf("p", 5, 1), 5) {
 		t.Error("another subscription's")
 	}
 	for i := range maxProgress + 5 {

@@ -48,7 +48,7 @@ func (c *Consumer) arrivals() (n uint64) {
 	for _, p := range c.partitions() {
 		p.mu.Lock()
 		if p.sess != nil {
-			n += p.arrivals
+			n += p.counts.all
 		}
 		p.mu.Unlock()
 	}

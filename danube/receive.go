@@ -22,11 +22,9 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 		p.gaps.bases.began()
 	}
 	var in danubepb.StreamMessage // used again: what it refers to is new each time
-	late := time.NewTimer(time.Hour)
-	defer late.Stop()
 	for {
 		if p.order.active {
-			err = p.recvOrdered(stream, &in, late)
+			err = p.recvOrdered(stream, &in)
 		} else {
 			err = stream.RecvMsg(&in)
 		}
@@ -44,11 +42,11 @@ func (p *partition) read(stream messageStream) (worked bool, err error) {
 // recvOrdered receives one message, and while it waits hands out what has been held
 // for too long: only the time that is spent here counts, since what is missing may be in
 // the stream while the application has the goroutine.
-func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage, late *time.Timer) error {
+func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage) error {
 	got := make(chan error, 1)
 	go func() { got <- stream.RecvMsg(in) }()
-	start := time.Now()
-	late.Reset(p.order.patience)
+	start, late := time.Now(), time.NewTimer(p.order.patience)
+	defer late.Stop()
 	select {
 	case err := <-got:
 		p.order.patience -= time.Since(start)
@@ -62,14 +60,17 @@ func (p *partition) recvOrdered(stream messageStream, in *danubepb.StreamMessage
 func (p *partition) accept(in *danubepb.StreamMessage) {
 	offset := in.GetMsgId().GetTopicOffset()
 	id := identityOf(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
-	handler := p.c.cfg.Handler
-	news := p.progress == nil || p.progress.came(in.GetProducerName(), in.GetPublishTime(), in.GetRequestId())
+	ordered := p.inOrder()
+	if ordered {
+		p.gaps.bases.got(offset)
+	}
+	news := p.progress == nil || p.progress.came(id, in.GetPublishTime())
 	p.mu.Lock()
-	p.arrivals++
+	p.counts.all++
 	p.resting()
 	resumed, lag := false, uint64(0)
 	if news {
-		p.news++
+		p.counts.news++
 		resumed, lag = p.silence.broken()
 	}
 	if now := time.Now(); now.Sub(p.ticked) >= tickEvery {
@@ -77,19 +78,15 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		p.tracker.tick()
 	}
 	var how arrival
-	if p.inOrder() {
+	if ordered {
 		how = p.tracker.receivedAt(offset, id, in.GetPublishTime())
 	} else {
 		how = p.tracker.received(offset, id)
 	}
-	direct := how == fresh && !p.order.active
-	direct = direct && !(p.inOrder() && p.order.early(offset))
-	p.handling = direct && handler != nil
+	direct := how == fresh && !p.order.active && !(ordered && p.order.early(offset))
+	p.handling = direct && p.c.inbox == nil
 	if how != repeated {
-		p.handed++
-	}
-	if p.inOrder() {
-		p.gaps.bases.got(offset)
+		p.counts.handed++
 	}
 	p.work()         // a higher offset releases the ack that waited, a copy needs one again
 	p.checkFlushed() // a new epoch leaves no acks to wait for
@@ -110,17 +107,7 @@ func (p *partition) accept(in *danubepb.StreamMessage) {
 		}
 	case direct:
 		p.order.passed(offset)
-		p.looked(offset, in.GetPublishTime())
-		if handler == nil {
-			p.c.inbox.put(p.c.ctx, p.received(p.message(in)))
-			return
-		}
-		m := p.received(p.message(in))
-		p.handOut(m)
-		handler(m)
-		p.mu.Lock()
-		p.handling = false
-		p.mu.Unlock()
+		p.give(p.message(in), in.GetPublishTime())
 	case how == repeated:
 		p.deliver(p.order.again(offset))
 	default:
@@ -138,18 +125,23 @@ func (p *partition) deliver(list []*Message) {
 		if closing {
 			return // the next consumer gets them
 		}
-		p.looked(m.Offset, uint64(m.PublishTime.UnixMilli()))
-		m = p.received(m)
-		if p.c.inbox != nil {
-			p.c.inbox.put(p.c.ctx, m)
-			continue
-		}
-		p.handOut(m)
-		p.c.cfg.Handler(m)
-		p.mu.Lock()
-		p.handling = false
-		p.mu.Unlock()
+		p.give(m, uint64(m.PublishTime.UnixMilli()))
 	}
+}
+
+// give hands out a message whose turn it is. With a Handler, handling is set.
+func (p *partition) give(m *Message, publishedMs uint64) {
+	p.looked(m.Offset, publishedMs)
+	m = p.received(m)
+	if p.c.inbox != nil {
+		p.c.inbox.put(p.c.ctx, m)
+		return
+	}
+	p.handOut(m)
+	p.c.cfg.Handler(m)
+	p.mu.Lock()
+	p.handling = false
+	p.mu.Unlock()
 }
 
 func (p *partition) message(in *danubepb.StreamMessage) *Message {

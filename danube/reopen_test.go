@@ -17,20 +17,36 @@ import (
 // streams is what a handmade broker sends on each stream in turn; all but the last
 // break behind it.
 func streams(list ...[]uint64) func(danubepb.ConsumerService_ReceiveMessagesServer) error {
+	messages := make([][]*danubepb.StreamMessage, len(list))
+	for i, offsets := range list {
+		for _, o := range offsets {
+			messages[i] = append(messages[i], &danubepb.StreamMessage{MsgId: at(o), RequestId: o, Payload: []byte(fmt.Sprint(o))})
+		}
+	}
+	return streamsOf(messages...)
+}
+
+// streamsOf is streams of messages of the test's own.
+func streamsOf(list ...[]*danubepb.StreamMessage) func(danubepb.ConsumerService_ReceiveMessagesServer) error {
 	var opened atomic.Int32
 	return func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
 		n := int(opened.Add(1))
-		for _, o := range list[min(n, len(list))-1] {
-			if err := s.Send(&danubepb.StreamMessage{MsgId: at(o), RequestId: o, Payload: []byte(fmt.Sprint(o))}); err != nil {
+		messages := list[min(n, len(list))-1]
+		if n >= len(list) {
+			return deliver(messages...)(s)
+		}
+		for _, m := range messages {
+			if err := s.Send(m); err != nil {
 				return err
 			}
 		}
-		if n < len(list) {
-			return status.Error(codes.Unavailable, "it breaks")
-		}
-		<-s.Context().Done()
-		return nil
+		return status.Error(codes.Unavailable, "it breaks")
 	}
+}
+
+// farMessage was published after any consumer of a test came, so that it is its alone.
+func farMessage(offset, request uint64, payload string) *danubepb.StreamMessage {
+	return &danubepb.StreamMessage{MsgId: at(offset), RequestId: request, PublishTime: 1 << 40, Payload: []byte(payload)}
 }
 
 // When a stream was opened again, the broker sends first what it had ready for the

@@ -6,33 +6,35 @@ import "time"
 // broker has something for it that it does not deliver. It is not safe for concurrent
 // use.
 type silence struct {
-	arrivals uint64    // at the last look
-	news     uint64    // likewise
-	handed   uint64    // likewise
-	next     [2]uint64 // at the last look and at the one before
-	earlier  uint64    // two looks before the last at which something had come
-	out      uint64    // of the broker at the last look
-	at       string    // the broker whose word that is
-	session  *session  // at the last look
-	taken    uint64    // of the topic when the silence began
-	stored   uint64    // likewise
-	since    time.Time // when there was first something to deliver; zero: nothing yet
-	lag      uint64    // what the broker said last
-	stalled  bool
+	counts  arrivals  // at the last look
+	next    [2]uint64 // at the last look and at the one before
+	earlier uint64    // two looks before the last at which something had come
+	out     uint64    // of the broker at the last look
+	at      string    // the broker whose word that is
+	session *session  // at the last look
+	taken   uint64    // of the topic when the silence began
+	stored  uint64    // likewise
+	since   time.Time // when there was first something to deliver; zero: nothing yet
+	lag     uint64    // what the broker said last
+	stalled bool
 	// sure is whether a lag of 0 would tell that a stall is over. After a restart or a
 	// move it is also what a broker says whose log is shorter than the subscription's
 	// position and that therefore delivers nothing, unless somebody is seen to get some.
 	sure bool
 }
 
+// arrivals are messages that came.
+type arrivals struct {
+	all    uint64 // copies as well
+	news   uint64 // those that are newer than all before
+	handed uint64 // those that are no copies
+}
+
 // partitionView is what the partition knows of itself at one look.
 type partitionView struct {
 	session  *session // nil between sessions
-	arrivals uint64   // messages that came, copies as well
-	news     uint64   // of them, those that are newer than all before
-	brought  bool     // the session has brought some of those
-	handed   uint64   // messages that came and were no copies
-	opened   uint64   // how many had come when the session began
+	counts   arrivals
+	began    arrivals // when the session did
 	tally    tally    // by the broker's word, if alone
 	busy     bool     // the application has some of them, or handed one back just now
 	alone    bool     // everything that the subscription is sent comes here
@@ -46,9 +48,8 @@ type partitionView struct {
 // That what is new ends it as well is for the caller to see. Without a broker's word m
 // is nil.
 func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptionMetrics) (lag uint64, begins, ends bool) {
-	came, news, reopened := v.arrivals != s.arrivals, v.news != s.news, v.session != s.session
-	handed := v.handed != s.handed
-	s.arrivals, s.news, s.handed = v.arrivals, v.news, v.handed
+	came, handed, reopened := v.counts.all != s.counts.all, v.counts.handed != s.counts.handed, v.session != s.session
+	s.counts = v.counts
 	quiet := !came && !v.busy
 	if came {
 		s.earlier = s.next[1]
@@ -67,8 +68,8 @@ func (s *silence) look(now time.Time, v partitionView, at string, m *subscriptio
 	anew := restarted || at != s.at // it counts from another beginning
 	// After a restart of the broker itself what comes may be old ones only.
 	reaches := v.alone && !reopened && !v.tally.started
-	s.sure = !anew && (s.sure || !v.alone && m.out > s.out || reaches && v.arrivals > v.opened)
-	old := came && !news && v.alone && !v.brought && !anew && !reopened && v.tally.hidden > m.lag
+	s.sure = !anew && (s.sure || !v.alone && m.out > s.out || reaches && v.counts.all > v.began.all)
+	old := came && v.alone && v.counts.news == v.began.news && !anew && !reopened && v.tally.hidden > m.lag
 	if old {
 		// The broker says that it has sent more than it has, and what came is older than
 		// what came before: see progress.
@@ -137,8 +138,7 @@ func (p *partition) view() partitionView {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v.session, v.arrivals, v.bases, v.next = p.sess, p.arrivals, p.bases, p.next
-	v.news, v.brought, v.handed, v.opened = p.news, p.news > p.newsThen, p.handed, p.then
+	v.session, v.counts, v.began, v.bases, v.next = p.sess, p.counts, p.began, p.bases, p.next
 	v.busy = p.handling || p.tracker.busy() || time.Since(p.handedOff) < handedOffTime
 	return v
 }
@@ -152,7 +152,7 @@ func (p *partition) look(v partitionView, at string, m *subscriptionMetrics) {
 	if m != nil && p.progress != nil {
 		v.tally = p.progress.spoke(at, m)
 	}
-	if p.news != v.news || p.c.ctx.Err() != nil {
+	if p.counts.news != v.counts.news || p.c.ctx.Err() != nil {
 		p.mu.Unlock()
 		return // it has come meanwhile: the next look sees that
 	}

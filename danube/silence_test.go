@@ -177,13 +177,14 @@ func TestSilence(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var s silence
-			var opened partitionView // at the first look of the session
+			var opened *session
+			var began arrivals
 			now := time.Unix(1e9, 0)
 			for i, l := range tt.looks {
-				if l.arrivals-l.old != s.news {
+				if l.arrivals-l.old != s.counts.news {
 					s.broken() // as the receiver does
 				}
-				v := partitionView{session: sessions[l.session], arrivals: l.arrivals, news: l.arrivals - l.old, handed: l.arrivals - l.copies, busy: l.busy, alone: !tt.shared, next: 1e6, patience: 30 * time.Second}
+				v := partitionView{session: sessions[l.session], counts: arrivals{l.arrivals, l.arrivals - l.old, l.arrivals - l.copies}, busy: l.busy, alone: !tt.shared, next: 1e6, patience: 30 * time.Second}
 				if l.skipped > 0 {
 					v.bases = []uint64{v.next - l.skipped}
 				}
@@ -197,10 +198,10 @@ func TestSilence(t *testing.T) {
 				if l.away {
 					v.session = nil
 				}
-				if v.session != opened.session {
-					opened = partitionView{session: v.session, news: s.news, arrivals: s.arrivals}
+				if v.session != opened {
+					opened, began = v.session, s.counts
 				}
-				v.brought, v.opened = v.news > opened.news, opened.arrivals
+				v.began = began
 				v.tally = tally{started: l.hidden > 0, hidden: l.hidden}
 				m := &l.said
 				if l.mute {
@@ -234,13 +235,13 @@ func TestSilenceWhileALogComesAgain(t *testing.T) {
 	one, two := &session{}, &session{}
 	const next = 100000
 	holes := func(cursor uint64) []uint64 { return []uint64{cursor + 2} } // a hole in every few messages
-	s.look(now, partitionView{session: one, arrivals: 10, news: 10, alone: true, patience: 30 * time.Second, next: next, bases: holes(1000)}, "a", &subscriptionMetrics{lag: next - 1000, taken: next, stored: next})
-	head, cursor, arrivals, taken := uint64(next), uint64(1000), uint64(10), uint64(0)
+	s.look(now, partitionView{session: one, counts: arrivals{10, 10, 0}, alone: true, patience: 30 * time.Second, next: next, bases: holes(1000)}, "a", &subscriptionMetrics{lag: next - 1000, taken: next, stored: next})
+	head, cursor, came, taken := uint64(next), uint64(1000), uint64(10), uint64(0)
 	for i := range 18 {
 		now = now.Add(10 * time.Second)
 		head, taken = head+10, taken+10
-		cursor, arrivals = cursor+5000, arrivals+5000
-		v := partitionView{session: two, arrivals: arrivals, news: 10, alone: true, busy: i%2 == 1, patience: 30 * time.Second, next: next, bases: holes(cursor)}
+		cursor, came = cursor+5000, came+5000
+		v := partitionView{session: two, counts: arrivals{came, 10, 0}, began: arrivals{10, 10, 0}, alone: true, busy: i%2 == 1, patience: 30 * time.Second, next: next, bases: holes(cursor)}
 		m := &subscriptionMetrics{lag: head - (cursor + 20), taken: taken, stored: taken}
 		lag, begins, _ := s.look(now, v, "b", m)
 		if begins {

@@ -12,15 +12,20 @@ import (
 	"github.com/danube-messaging/danube-connect-go/internal/pb/danubepb"
 )
 
+// anotherSession ends a consumer's session and begins the next.
+func (l *lab) anotherSession(con *danube.Consumer) {
+	con.Pause()
+	l.pass(time.Second)
+	con.Resume()
+}
+
 // A clock that was ahead is put right: what is published then looks older than what came
 // before, in a new session, too.
 func TestClockPutRightIsNoStall(t *testing.T) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
 		topic := l.topic()
-		client := l.open(func(c *danube.Config) {
-			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
-		})
+		client := l.open(l.metrics(l.broker.MetricsTransport()))
 		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		p := l.producer(client, topic)
 		send := func(at time.Time, s string) {
@@ -30,9 +35,7 @@ func TestClockPutRightIsNoStall(t *testing.T) {
 		}
 		send(time.Now().Add(time.Hour), "from a clock that is ahead")
 		l.pass(time.Minute)
-		con.Pause()
-		l.pass(time.Second)
-		con.Resume()
+		l.anotherSession(con)
 		l.pass(time.Minute)
 		for range 20 {
 			send(time.Now(), "the clock was put right")
@@ -49,9 +52,7 @@ func TestEventTimesAreNoStall(t *testing.T) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
 		topic := l.topic()
-		client := l.open(func(c *danube.Config) {
-			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
-		})
+		client := l.open(l.metrics(l.broker.MetricsTransport()))
 		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		p := l.producer(client, topic)
 		event := time.Now()
@@ -63,9 +64,7 @@ func TestEventTimesAreNoStall(t *testing.T) {
 			l.ack(con, l.receive(con, "e")...)
 			l.pass(10 * time.Second)
 			if n++; n == 10 {
-				con.Pause()
-				l.pass(time.Second)
-				con.Resume()
+				l.anotherSession(con)
 				l.pass(5 * time.Second)
 			}
 		}

@@ -12,6 +12,13 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
+// metrics has a client look at the metrics of the lab's broker.
+func (l *lab) metrics(via http.RoundTripper) func(*danube.Config) {
+	return func(c *danube.Config) {
+		c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: via}
+	}
+}
+
 // A subscription that was loaded again and then fell behind goes silent until its topic
 // is loaded once more; the metrics of the broker show it.
 func TestStallOnABrokerThatLags(t *testing.T) {
@@ -24,9 +31,7 @@ func stallOnABrokerThatLags(t *testing.T, typ danube.SubscriptionType) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
 		topic := l.topic()
-		client := l.open(func(c *danube.Config) {
-			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
-		})
+		client := l.open(l.metrics(l.broker.MetricsTransport()))
 		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.Type, c.OnAnomaly, c.MaxQueued = typ, seen.add, 5 })
 		p := l.producer(client, topic)
 		for _, s := range series("before", 30) {
@@ -77,9 +82,7 @@ func stallBehindOldMessages(t *testing.T, reopen bool) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
 		topic := l.topic()
-		client := l.open(func(c *danube.Config) {
-			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: l.broker.MetricsTransport()}
-		})
+		client := l.open(l.metrics(l.broker.MetricsTransport()))
 		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		p := l.producer(client, topic)
 		for _, s := range series("before", 30) {
@@ -146,9 +149,7 @@ func TestStallBehindOldMessagesOnABusyTopic(t *testing.T) {
 		var seen anomalies
 		topic := l.topic()
 		transport := &busyTransport{RoundTripper: l.broker.MetricsTransport()}
-		client := l.open(func(c *danube.Config) {
-			c.Metrics, c.MetricsClient = l.broker.MetricsURLs(), &http.Client{Transport: transport}
-		})
+		client := l.open(l.metrics(transport))
 		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
 		p := l.producer(client, topic)
 		n := 0

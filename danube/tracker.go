@@ -16,8 +16,13 @@ type identity struct {
 var identitySeed = maphash.MakeSeed()
 
 func identityOf(producer string, publishedMs, request uint64) identity {
-	return identity{maphash.String(identitySeed, producer) ^ publishedMs*0x9e3779b97f4a7c15, request}
+	return identity{maphash.String(identitySeed, producer) ^ publishedMs*identitySpread, request}
 }
+
+const identitySpread = 0x9e3779b97f4a7c15
+
+// producer is one number for each producer.
+func (id identity) producer(publishedMs uint64) uint64 { return id.origin ^ publishedMs*identitySpread }
 
 // What the tracker says of a message that came in.
 type arrival int
