@@ -150,8 +150,14 @@ func TestSaveThatKeepsFailingEndsTheRun(t *testing.T) {
 func TestSaveThatFailsAtTheEndIsNamed(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		l.topic("t", 0)
+		// The broker answers only when the source is finished: a save that fails before
+		// that keeps Poll from being called again, and ends the run for itself.
+		h := l.b.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodSendMessage}, Hang: true})
 		store := &memory{save: func(int, []Offset) error { return errors.New("no space left on device") }}
 		r := l.checkpointed(counter(5, 5), store, func(c *Config) { c.DrainTimeout = 5 * time.Second })
+		l.must(h.Wait(t.Context(), 1))
+		l.pause(time.Second)
+		h.Remove()
 		err := r.wait()
 		if ExitCode(err) != 4 || !strings.Contains(fmt.Sprint(err), "5 offsets of published records were not committed") ||
 			!strings.Contains(fmt.Sprint(err), "no space left on device") {
