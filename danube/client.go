@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,6 +27,8 @@ type Client struct {
 	schemas  Schemas
 	lookout  *lookout
 	ackers   ackWorkers
+	opened   time.Time
+	sessions atomic.Int64 // registrations whose health is checked
 
 	mu       sync.Mutex
 	conns    map[endpoint]*grpc.ClientConn
@@ -53,8 +56,9 @@ func open(cfg Config, what string) (*Client, error) {
 		cfg:   cfg,
 		log:   cfg.Logger,
 		seeds: seeds, security: security,
-		conns: make(map[endpoint]*grpc.ClientConn),
-		open:  make(map[closer]struct{}),
+		opened: time.Now(),
+		conns:  make(map[endpoint]*grpc.ClientConn),
+		open:   make(map[closer]struct{}),
 	}
 	c.router.client, c.schemas.client = c, c
 	c.lookout = newLookout(c, cfg.Metrics)

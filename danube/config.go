@@ -42,7 +42,9 @@ type Config struct {
 	// BackoffInitial and BackoffMax shape the waits between attempts to get a
 	// session: exponential with jitter, without end. Defaults: 100 ms and 10 s.
 	BackoffInitial, BackoffMax time.Duration
-	// HealthInterval is the time between two health checks of a session. Default: 5 s.
+	// HealthInterval is the time between two health checks of a session, of which a client
+	// has one for each topic on the wire. Where more than 50 checks a second would come of
+	// it, it is longer: 20 s with a thousand partitions. Default: 5 s.
 	HealthInterval time.Duration
 	// Hooks hear what the client does, for metrics and traces. Default: none.
 	Hooks Hooks

@@ -3,6 +3,7 @@ package danube
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -43,6 +44,9 @@ type SessionEvent struct {
 	Err       error // why it is not Ready; nil when it is
 }
 
+// healthChecks is how many health checks a client makes in a second at most.
+const healthChecks = 50
+
 // session is one registration at one broker. It is replaced as a whole, never
 // changed, so whoever holds one sees values that belong together.
 type session struct {
@@ -68,15 +72,31 @@ type session struct {
 func (c *Client) newSession(ctx context.Context, kind danubepb.HealthCheckRequest_ClientType, topic string, at target, conn *grpc.ClientConn, id uint64) *session {
 	s := &session{client: c, kind: kind, topic: topic, at: at, conn: conn, id: id}
 	s.ctx, s.cancel = context.WithCancelCause(at.context(ctx))
+	c.sessions.Add(1)
 	s.mu.Lock()
-	s.timer = time.AfterFunc(c.cfg.HealthInterval, s.check)
+	s.timer = time.AfterFunc(c.healthPause(true), s.check)
 	s.mu.Unlock()
 	return s
 }
 
-// end ends the session for a reason, which its context gives as cause, and waits
+// healthPause is the time to a session's next health check, and by lot to its first:
+// sessions that began together are not all checked together. Whatever is due in one beat
+// of the client's is done at once, for what an idle process costs is how often it wakes
+// up: fifty checks at once take an eighth of what they take one by one.
+func (c *Client) healthPause(first bool) time.Duration {
+	beat := c.cfg.HealthInterval / 5
+	every := max(c.cfg.HealthInterval, time.Duration(c.sessions.Load())*time.Second/healthChecks)
+	if first {
+		every = beat + rand.N(every)
+	}
+	since := time.Since(c.opened)
+	return (since + every).Truncate(beat) - since
+}
+
+// end ends the session, once, for a reason, which its context gives as cause, and waits
 // for a health check under way.
 func (s *session) end(cause error) {
+	s.client.sessions.Add(-1)
 	s.mu.Lock()
 	s.ended = true
 	s.timer.Stop()
@@ -115,7 +135,7 @@ func (s *session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
-		s.timer.Reset(s.client.cfg.HealthInterval)
+		s.timer.Reset(s.client.healthPause(false))
 	}
 }
 

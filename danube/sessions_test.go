@@ -117,6 +117,45 @@ func TestHealthChecksGoOn(t *testing.T) {
 	})
 }
 
+// A client with many sessions checks each less often; once most are gone, as often as the
+// configuration says.
+func TestHealthChecksOfManySessions(t *testing.T) {
+	embedded(t, func(l *lab) {
+		const parts, all = 300, time.Minute
+		checks := func() (perTopic map[string]int, together int) {
+			from := time.Now()
+			l.pass(all)
+			perTopic = make(map[string]int)
+			for _, call := range l.broker.Calls(func(c danubetest.Call) bool {
+				return c.Method == danubetest.MethodHealthCheck && !c.At.Before(from)
+			}) {
+				perTopic[call.Topic]++
+				together++
+			}
+			return perTopic, together
+		}
+		topic, one, client := l.topic(), l.topic(), l.open()
+		l.must(l.broker.CreateTopic(topic, danubetest.TopicConfig{Partitions: parts}))
+		con := l.consumer(client, topic)
+		l.producer(client, one)
+		l.pass(all + all/1000) // not in a beat, whose checks might count or not
+		each, _ := checks()
+		for topic, n := range each {
+			if n != 10 {
+				l.Errorf("%s was checked %d times in %v with %d sessions", topic, n, all, parts+1)
+			}
+		}
+		if len(each) != parts+1 {
+			l.Errorf("%d topics were checked, want %d", len(each), parts+1)
+		}
+		l.must(con.Close(l.soon()))
+		l.pass(all)
+		if each, together := checks(); each[one] != together || together != 12 {
+			l.Errorf("%d checks in %v with one session, %d of the one that is left", together, all, each[one])
+		}
+	})
+}
+
 // A session that lasted makes the waits between attempts begin anew.
 func TestBackoffOfConsumerBeginsAnew(t *testing.T) {
 	embedded(t, func(l *lab) {
