@@ -144,12 +144,12 @@ func TestHalfOpenConnections(t *testing.T) {
 		n.pass(3 * time.Second)
 		dead.Store(true)
 		start := time.Now()
-		first := map[string]bool{<-lost: true, <-lost: true}
+		n.send(p, "again")
+		first := map[string]bool{<-lost: true, <-lost: true} // a producer has lost its session where a send has
 		if d := time.Since(start); !first["consumer"] || !first["producer"] || d > 20*time.Second {
 			n.Errorf("%v noticed after %v, want both within 20 s", first, d)
 		}
 		n.pass(5 * time.Second)
-		n.send(p, "again")
 		if got := n.brokers["b:1"].consumers(); len(got) != 2 {
 			n.Errorf("subscribed by %v, want twice", got)
 		}

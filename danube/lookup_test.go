@@ -1,6 +1,7 @@
 package danube_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -193,7 +194,10 @@ func TestHostileMessages(t *testing.T) {
 		if s := sessions.Load(); s < 2 || s > 100 {
 			n.Errorf("%d sessions in a minute", s)
 		}
-		n.must(con.Close(n.soon()))
+		// Each session ends at once, and whether an ack gets out before that is luck.
+		if err := con.Close(n.soon()); err != nil && !errors.Is(err, danube.ErrOutcomeUnknown) {
+			n.Errorf("Close: %v", err)
+		}
 	}, "seed:1")
 }
 

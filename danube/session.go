@@ -79,18 +79,20 @@ func (c *Client) newSession(ctx context.Context, kind danubepb.HealthCheckReques
 	return s
 }
 
-// healthPause is the time to a session's next health check, and by lot to its first:
-// sessions that began together are not all checked together. Whatever is due in one beat
-// of the client's is done at once, for what an idle process costs is how often it wakes
-// up: fifty checks at once take an eighth of what they take one by one.
+// healthPause is the time to a session's next health check. Whatever is due in one beat of
+// the client's is done at once, for what an idle process costs is how often it wakes up:
+// fifty checks at once take an eighth of what they take one by one. The first ones of many
+// sessions that began together are dealt out by lot.
 func (c *Client) healthPause(first bool) time.Duration {
-	beat := c.cfg.HealthInterval / 5
-	every := max(c.cfg.HealthInterval, time.Duration(c.sessions.Load())*time.Second/healthChecks)
-	if first {
-		every = beat + rand.N(every)
+	every := c.cfg.HealthInterval
+	if more := time.Duration(c.sessions.Load())*time.Second/healthChecks - every; more > 0 {
+		if first {
+			more = rand.N(more)
+		}
+		every += more
 	}
 	since := time.Since(c.opened)
-	return (since + every).Truncate(beat) - since
+	return (since + every).Truncate(c.cfg.HealthInterval/5) - since
 }
 
 // end ends the session, once, for a reason, which its context gives as cause, and waits
