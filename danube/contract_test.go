@@ -150,10 +150,13 @@ func TestStatusRows(t *testing.T) {
 // says so and ends.
 func TestOversizedDelivery(t *testing.T) {
 	withBrokers(t, func(n *network) {
+		open := make(chan struct{})
 		n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+			<-open
 			return s.Send(&danubepb.StreamMessage{MsgId: at(1), Payload: make([]byte, 65<<20)})
 		}
 		con := n.consumer(n.open(), "/default/t")
+		close(open)
 		_, err := con.Receive(n.soon())
 		n.want(err, danube.ErrTooLarge, "larger than max")
 		n.must(con.Close(n.soon()))

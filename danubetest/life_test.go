@@ -218,13 +218,15 @@ func TestSecondStreamGetsWhatTheFirstHadNotSent(t *testing.T) {
 		must(t, h.Wait(t.Context(), 1))
 		h.Remove()
 		want(t, "a", c.offsets(1), []int{0})
-		b.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodDelivery}, Hang: true})
+		synctest.Wait() // b and c are on their way
+		h = b.Fault(danubetest.Fault{Methods: []danubetest.Method{danubetest.MethodDelivery}, Hang: true})
 		p.send("d", "e")
 		second := *c
 		second.receive()
 		want(t, "first stream", c.offsets(2), []int{1, 2})
 		wantEOF(t, c)
-		_ = second
+		h.Remove()
+		want(t, "second stream", second.offsets(5), []int{3, 4, 0, 1, 2})
 	})
 }
 
