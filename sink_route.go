@@ -83,6 +83,9 @@ func newSinkRoute(rt *SinkRuntime, cfg danube.ConsumerConfig, opts routeOptions)
 	}
 	r.cfg.Handler = r.deliver
 	r.cfg.OnAnomaly = r.anomaly
+	if r.cfg.Stamps == nil && (r.cfg.Type == danube.Exclusive || r.cfg.Type == danube.Failover) {
+		r.cfg.Stamps = new(danube.StampTracker)
+	}
 	return r
 }
 
@@ -229,6 +232,11 @@ func (r *sinkRoute) anomaly(a danube.Anomaly) {
 		r.metrics.Missing.Add(float64(a.To - a.From + 1))
 	case danube.GapFilled:
 		r.metrics.Late.Add(float64(a.To - a.From + 1))
+		return
+	case danube.StampGap:
+		r.metrics.StampsMissing.Add(float64(a.To - a.From + 1))
+	case danube.StampGapFilled:
+		r.metrics.StampsLate.Add(float64(a.To - a.From + 1))
 		return
 	case danube.NumberingRestarted:
 		r.metrics.Restarts.Inc()

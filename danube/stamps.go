@@ -19,8 +19,9 @@ import (
 //
 // Of a producer that was opened after the subscription's first session, the numbers from
 // 1 on are expected, so that the loss of its first messages shows, too. That compares
-// the producer's clock with the consumer's: where they differ, messages from before the
-// subscription may be reported, or the loss of a producer's first ones may not.
+// the producer's clock with the consumer's. One that is ahead is seen by its publish times,
+// which would lie in the future, and put right. For one that is behind, the loss of a
+// producer's first messages may not be reported.
 //
 // It is safe for concurrent use.
 type StampTracker struct {
@@ -56,8 +57,9 @@ func (t *StampTracker) ready(topic string, now time.Time) {
 }
 
 // handedOut notes that the application gets a message with a stamp, and returns what
-// that shows. A text that is no stamp shows nothing.
-func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []Anomaly) {
+// that shows. A text that is no stamp shows nothing. published is the message's publish
+// time.
+func (t *StampTracker) handedOut(topic, stamp string, published, now time.Time) (found []Anomaly) {
 	line, opened, number, ok := parseStamp(topic, stamp)
 	if !ok {
 		return nil
@@ -69,7 +71,8 @@ func (t *StampTracker) handedOut(topic, stamp string, now time.Time) (found []An
 		t.holes -= len(n.holes)
 	} else {
 		n = &stampNumbers{}
-		if since, known := t.since[topic]; known && opened > since {
+		ahead := max(0, published.Unix()-now.Unix()) // the producer's clock, at least
+		if since, known := t.since[topic]; known && opened-ahead > since {
 			n.known, n.next = true, min(number, 1)
 			n.floor = n.next
 		}
@@ -164,7 +167,7 @@ func (p *partition) handOut(m *Message) {
 	if !ok {
 		return
 	}
-	for _, a := range t.handedOut(p.topic, stamp, time.Now()) {
+	for _, a := range t.handedOut(p.topic, stamp, m.PublishTime, time.Now()) {
 		p.anomaly(a)
 	}
 }

@@ -44,7 +44,7 @@ func FuzzStampTracker(f *testing.F) {
 		seen := map[string]bool{}
 		for _, s := range strings.Fields(stamps) {
 			line, _, number, ok := parseStamp("/default/t", s)
-			found := tracker.handedOut("/default/t", s, time.Unix(2000, 0))
+			found := tracker.handedOut("/default/t", s, time.Unix(1999, 0), time.Unix(2000, 0))
 			for _, a := range found {
 				if !ok || a.From > a.To || a.Producer != line.producer || a.Epoch != line.epoch || a.Kind == StampGap && (a.From <= number && number <= a.To || a.To >= 1<<32) {
 					t.Errorf("%q: %v", s, a)

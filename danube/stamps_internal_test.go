@@ -11,7 +11,7 @@ import (
 // told hands out numbers of one producer and returns what the tracker tells, shortened.
 func told(t *StampTracker, stamps ...string) (list []string) {
 	for _, s := range stamps {
-		for _, a := range t.handedOut("/default/t", s, time.Unix(2000, 0)) {
+		for _, a := range t.handedOut("/default/t", s, time.Unix(1999, 0), time.Unix(2000, 0)) {
 			what := map[AnomalyKind]string{StampGap: "gap", StampGapFilled: "filled", StampRepeated: "repeated"}[a.Kind]
 			list = append(list, fmt.Sprintf("%s %s/%s %d-%d", what, a.Producer, a.Epoch, a.From, a.To))
 		}
@@ -44,6 +44,29 @@ func TestStampTracker(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// A producer whose clock is ahead was opened earlier than it says.
+func TestStampsOfAClockThatIsAhead(t *testing.T) {
+	const start, now = 1000, 1010 // of the subscription, by the consumer's clock
+	for _, c := range []struct {
+		name              string
+		opened, published int64 // by the producer's
+		want              bool
+	}{
+		{"right", 1005, 1009, true},
+		{"an hour ahead, opened before", 990 + 3600, 1009 + 3600, false},
+		{"an hour ahead, opened since", 1005 + 3600, 1010 + 3600, true},
+		{"event times long ago", 1005, 10, true},
+		{"event times to come", 1005, 1 << 40, false},
+	} {
+		var tracker StampTracker
+		tracker.ready("/default/t", time.Unix(start, 0))
+		found := tracker.handedOut("/default/t", fmt.Sprintf("p/%d-a/3", c.opened), time.Unix(c.published, 0), time.Unix(now, 0))
+		if got := len(found) > 0; got != c.want {
+			t.Errorf("%s: reported %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/danube-messaging/danube-connect-go/danubetest"
@@ -110,6 +111,7 @@ func TestWaitSubscriptionSeesEveryState(t *testing.T) {
 				return i.Acked == 20
 			})
 		}()
+		synctest.Wait() // it waits
 		c := s.open(topic, sub, "c", exclusive)
 		for range 20 {
 			p.send("x")

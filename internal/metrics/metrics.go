@@ -35,6 +35,8 @@ type Set struct {
 	repeated  *prometheus.CounterVec
 	missing   *prometheus.CounterVec
 	late      *prometheus.CounterVec
+	stampGaps *prometheus.CounterVec
+	stampLate *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
 	stalls    *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
@@ -66,6 +68,8 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		repeated:  counter("messages_repeated_total", "Messages that repeat one that had ended before, by what shows it.", "by"),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
 		late:      counter("messages_late_total", "Messages that came out of order, behind higher offsets: of those counted as missing, these have come."),
+		stampGaps: counter("stamps_missing_total", "Messages that were published and have not come, as missing numbers of stamps show."),
+		stampLate: counter("stamps_late_total", "Messages that came out of the order of their stamps: of those counted as missing, these have come."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
 		stalls:    counter("stalls_total", "Times that the broker has silently stopped to deliver, as its own metrics show."),
 		duration: histogram("processing_duration_seconds", "Time for one message: a call of the connector by a sink, from acceptance to the broker's answer by a source.",
@@ -87,7 +91,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		return nil, err
 	}
 	var errs []error
-	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.late, &s.restarts, &s.stalls} {
+	for _, c := range []**prometheus.CounterVec{&s.received, &s.processed, &s.failed, &s.retried, &s.ambiguous, &s.skipped, &s.dead, &s.nacked, &s.repeated, &s.missing, &s.late, &s.stampGaps, &s.stampLate, &s.restarts, &s.stalls} {
 		errs = append(errs, register(reg, c))
 	}
 	for _, h := range []**prometheus.HistogramVec{&s.duration, &s.batch} {
@@ -135,8 +139,11 @@ type Topic struct {
 	// message before it.
 	RepeatedStamp, RepeatedSource prometheus.Counter
 
-	Missing  prometheus.Counter
-	Late     prometheus.Counter
+	Missing prometheus.Counter
+	Late    prometheus.Counter
+	// StampsMissing and StampsLate count the same by the stamps of the messages.
+	StampsMissing, StampsLate prometheus.Counter
+
 	Restarts prometheus.Counter
 	Stalls   prometheus.Counter
 	Inflight prometheus.Gauge
@@ -159,8 +166,12 @@ func (s *Set) Topic(topic string) *Topic {
 		RepeatedStamp:  s.repeated.WithLabelValues(s.connector, topic, "stamp"),
 		RepeatedSource: s.repeated.WithLabelValues(s.connector, topic, "source"),
 
-		Missing:  s.missing.WithLabelValues(s.connector, topic),
-		Late:     s.late.WithLabelValues(s.connector, topic),
+		Missing: s.missing.WithLabelValues(s.connector, topic),
+		Late:    s.late.WithLabelValues(s.connector, topic),
+
+		StampsMissing: s.stampGaps.WithLabelValues(s.connector, topic),
+		StampsLate:    s.stampLate.WithLabelValues(s.connector, topic),
+
 		Restarts: s.restarts.WithLabelValues(s.connector, topic),
 		Stalls:   s.stalls.WithLabelValues(s.connector, topic),
 		Inflight: s.inflight.WithLabelValues(s.connector, topic),

@@ -93,6 +93,8 @@ func TestEachCountHasItsPlace(t *testing.T) {
 	topic.DeadLettered.Add(5)
 	topic.Missing.Add(6)
 	topic.Late.Add(11)
+	topic.StampsMissing.Add(12)
+	topic.StampsLate.Add(13)
 	topic.Restarts.Add(7)
 	topic.Inflight.Add(8)
 	topic.Failed(ErrPanic)
@@ -114,6 +116,8 @@ func TestEachCountHasItsPlace(t *testing.T) {
 		"messages_dead_lettered_total{" + labels + "}":                          5,
 		"messages_missing_total{" + labels + "}":                                6,
 		"messages_late_total{" + labels + "}":                                   11,
+		"stamps_missing_total{" + labels + "}":                                  12,
+		"stamps_late_total{" + labels + "}":                                     13,
 		"numbering_restarts_total{" + labels + "}":                              7,
 		"inflight_messages{" + labels + "}":                                     8,
 		"messages_failed_total{connector=c,error_type=panic,topic=/default/t}":  2,
