@@ -40,9 +40,9 @@ type stampNumbers struct {
 	used uint64 // when it was last, in ticks
 }
 
-// maxStampLines bounds the memory: of more producers and epochs, those are forgotten
-// whose last message is the longest ago.
-const maxStampLines = 1024
+// maxStampLines bounds the memory, to some 2 MB: of more producers and epochs, those are
+// forgotten whose last message is long ago, one for each new one.
+const maxStampLines = 8192
 
 // ready notes that a subscription has a session on a topic.
 func (t *StampTracker) ready(topic string, now time.Time) {
@@ -102,17 +102,20 @@ func (t *StampTracker) handedOut(topic, stamp string, published, now time.Time) 
 	return found
 }
 
-// makeRoom forgets the line that was used the longest ago when there are too many. If it
-// comes again, its numbers begin where it does then.
+// makeRoom forgets a line when there are too many: of some that chance picks, the one that
+// was used the longest ago. If it comes again, its numbers begin where it does then.
 func (t *StampTracker) makeRoom(now time.Time) {
 	if len(t.lines) < maxStampLines {
 		return
 	}
 	var oldest stampLine
-	least := t.tick + 1
+	least, picks := t.tick+1, 32
 	for line, n := range t.lines {
 		if n.used < least {
 			oldest, least = line, n.used
+		}
+		if picks--; picks == 0 {
+			break
 		}
 	}
 	t.holes -= len(t.lines[oldest].holes)
