@@ -8,9 +8,10 @@ import (
 )
 
 // StampTracker checks the stamps (AttrStamp) of one subscription's messages: numbers
-// that are missing are messages that were lost, whatever the offsets say. They say
-// nothing of what a broker loses when it is killed, and of what it hides after it has
-// begun to number anew. The zero value is ready for use.
+// that are missing are messages that were lost, whatever the offsets say: also those of
+// a broker that was killed. A loss shows once a later message of the same producer is
+// handed out, so what a broker hides after it has begun to number anew shows when that
+// is over. The zero value is ready for use.
 //
 // A tracker is given to the consumers of one subscription (ConsumerConfig.Stamps), one
 // after the other or while one takes over from another, and remembers what each of them
