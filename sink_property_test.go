@@ -304,6 +304,8 @@ func everyDelivery(t *testing.T, l *lab, rnd *rand.Rand) {
 		defer books.mu.Unlock()
 		return len(books.byName) == n
 	})
+	// Settled is not all: what the broker has not heard of comes once more.
+	l.must(l.b.WaitSubscription(t.Context(), topic, "s", func(s danubetest.SubscriptionInfo) bool { return s.Pending+s.InFlight == 0 }))
 	l.until("nothing in hand", func() bool { return r.metric("inflight_messages") == 0 })
 	r.stopped()
 	audit(rt, r)
