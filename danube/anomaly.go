@@ -14,6 +14,10 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	if !p.inOrder() {
 		return
 	}
+	// What lies below all that came may be what a consumer before this one has left: the
+	// broker sends it on the first stream, when it was published before that. Else it was
+	// skipped, or settled by that consumer and forgotten by the broker since.
+	below := p.gaps.below(offset) && (p.reopened || p.publishedSince(publishedMs))
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
 		// in any order: only what was published since, or comes later, can have come to
@@ -24,11 +28,12 @@ func (p *partition) looked(offset, publishedMs uint64) {
 		}
 		p.gaps.own = late || p.publishedSince(publishedMs)
 		if !late {
+			if below {
+				p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
+			}
 			return
 		}
 	}
-	// What lies below and was published before was skipped above, and may come again.
-	below := p.gaps.below(offset) && p.publishedSince(publishedMs)
 	if p.gaps.got(offset) || below {
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
 	}

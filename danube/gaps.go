@@ -36,7 +36,8 @@ const (
 	// GapFilled: messages of a gap that was reported have come after all; or one has come
 	// that lies below the first that came at all, and of which nobody knew whether it was
 	// missing: a broker to which several producers send at once does not always begin with
-	// the lowest offset (seen on 0.15.1).
+	// the lowest offset, and one that a topic has moved to begins where the one before had
+	// last saved the subscription's position, or its log (seen on 0.15.1).
 	GapFilled
 	// NumberingRestarted: the topic's offsets begin again, as after a restart of its
 	// broker. Acks of what was received before go nowhere, and messages below the

@@ -1,8 +1,12 @@
 package danube_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
@@ -28,6 +32,54 @@ func TestTheFirstComesSecond(t *testing.T) {
 			t.Errorf("told of %v, want offset 0 alone", seen.list)
 		}
 	}, "a:1")
+}
+
+// A consumer has just taken over from another, and the topic moves: what the new broker
+// begins with lies below, and was published before. It is handed out when it comes, and
+// that is told; what the other consumer has left comes first of all, and is not.
+func TestAMoveBeginsBelow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first uint64 // the publish time of what comes first
+		pause time.Duration
+	}{
+		{"at once", 1, 0},
+		{"after what is ours alone", 1 << 40, 0},
+		{"after a minute", 1, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			withBrokers(t, func(n *network) {
+				var seen anomalies
+				old := func(offset, published uint64, payload string) *danubepb.StreamMessage {
+					return &danubepb.StreamMessage{MsgId: at(offset), RequestId: offset, PublishTime: published, Payload: []byte(payload)}
+				}
+				next := make(chan struct{})
+				var streams atomic.Int32
+				n.brokers["a:1"].receive = func(s danubepb.ConsumerService_ReceiveMessagesServer) error {
+					if streams.Add(1) > 1 {
+						return deliver(old(430, 1, "skipped"), old(12122, 1<<40, "new"))(s)
+					}
+					for _, m := range []*danubepb.StreamMessage{old(12121, c.first, "newest"), old(12000, 1, "left")} {
+						if err := s.Send(m); err != nil {
+							return err
+						}
+					}
+					<-next
+					return status.Error(codes.Unavailable, "it moves")
+				}
+				con := n.consumer(n.open(), "/default/t", func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+				n.ack(con, n.receive(con, "newest", "left")...)
+				n.pass(c.pause)
+				close(next)
+				n.ack(con, n.receive(con, "skipped", "new")...)
+				seen.mu.Lock()
+				defer seen.mu.Unlock()
+				if len(seen.list) != 1 || seen.list[0].Kind != danube.GapFilled || seen.list[0].From != 430 {
+					t.Errorf("told of %v, want offset 430 alone", seen.list)
+				}
+			}, "a:1")
+		})
+	}
 }
 
 // What was handed back and comes again was never missing.

@@ -31,6 +31,7 @@ type partition struct {
 	left       time.Time // when it ended
 	gaps       gaps      // of the goroutine that reads
 	firstReady time.Time // when the first stream was open
+	reopened   bool      // there was another stream before this one
 	order      reorder
 	progress   *progress // nil where others get messages of the subscription, too
 
@@ -165,7 +166,7 @@ func (p *partition) session() (worked bool, err error) {
 	if p.c.cfg.Stamps != nil {
 		p.c.cfg.Stamps.ready(p.topic, time.Now())
 	}
-	if p.firstReady.IsZero() {
+	if p.reopened = !p.firstReady.IsZero(); !p.reopened {
 		p.firstReady = time.Now()
 	}
 	p.report(Ready, nil)
