@@ -130,9 +130,9 @@ type Config struct {
 	// partition, with ordering key or none. With ordering partition it is always one.
 	// concurrency in [processing], CONCURRENCY. Default: 8.
 	Concurrency int
-	// OnGap is what a sink does when the broker has skipped messages, which the offsets
-	// of an exclusive subscription show, and the stamps of its messages (see Stamps), or
-	// has started to number a topic anew.
+	// OnGap is what a sink does when the broker has skipped messages, as the offsets of an
+	// exclusive subscription or the stamps of its messages (see Stamps) show, or has
+	// started to number a topic anew.
 	// on_gap in [processing], ON_GAP: report or stop. Default: report.
 	OnGap GapPolicy
 	// Dedupe is what a sink drops, of what it has brought to an end before in this

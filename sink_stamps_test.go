@@ -2,11 +2,23 @@ package connect
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/danube-messaging/danube-connect-go/danube"
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
+
+// number publishes a message as a producer with stamps does.
+func (l *lab) number(topic string, n int) {
+	l.t.Helper()
+	_, err := l.b.Publish(topic, fmt.Append(nil, n), danubetest.PubOpts{
+		Producer: "p", RequestID: 5<<32 | uint64(n), Attributes: map[string]string{danube.AttrStamp: fmt.Sprint("p/5/", n)},
+	})
+	l.must(err)
+}
 
 // What the offsets do not show, the stamps do: a topic that was made anew has lost what
 // nobody had read.
@@ -17,23 +29,24 @@ func TestSinkReportsLossesByStamps(t *testing.T) {
 				topic := l.topic("t", 0)
 				sink := &testSink{}
 				r := l.sink(sink, func(c *Config) { c.OnGap = policy })
-				for _, n := range []string{"1", "2"} {
-					l.stamped(topic, "", n, "p/5/"+n, "")
+				for _, n := range []int{1, 2} {
+					l.number(topic, n)
 				}
-				l.until("both written", func() bool { return len(sink.seen()) == 2 })
-				for _, n := range []string{"5", "6"} {
-					l.stamped(topic, "", n, "p/5/"+n, "")
+				l.stamped(topic, "", "3", "p/5/9", "") // handed on: the stamp is another message's
+				l.until("all written", func() bool { return len(sink.seen()) == 3 })
+				for _, n := range []int{5, 6} {
+					l.number(topic, n)
 				}
 				if policy == OnGapStop {
 					err := r.wait()
 					if !errors.Is(err, ErrStoppedByPolicy) || ExitCode(err) != 5 || !strings.Contains(err.Error(), "numbers 3 to 4 of p/5") {
 						t.Errorf("got %v (%d), want which are missing", err, ExitCode(err))
 					}
-					same(t, "written", sink.payloads(), numbers(1, 2))
+					same(t, "written", sink.payloads(), numbers(1, 3))
 				} else {
-					l.until("all written", func() bool { return len(sink.seen()) == 4 })
-					l.stamped(topic, "", "4", "p/5/4", "")
-					l.until("the late one written", func() bool { return len(sink.seen()) == 5 })
+					l.until("all written", func() bool { return len(sink.seen()) == 5 })
+					l.number(topic, 4)
+					l.until("the late one written", func() bool { return len(sink.seen()) == 6 })
 					r.stopped()
 					same(t, "late", r.metric("stamps_late_total"), 1)
 				}
@@ -44,14 +57,32 @@ func TestSinkReportsLossesByStamps(t *testing.T) {
 	}
 }
 
+// A producer that looks as if it had been opened after the sink, by its own clock, may have
+// begun before: what it takes two clocks to say stops no sink.
+func TestSinkGoesOnWhereOnlyTheClocksSayThatTheFirstAreLost(t *testing.T) {
+	onFake(t, func(t *testing.T, l *lab) {
+		topic := l.topic("t", 0)
+		sink := &testSink{}
+		r := l.sink(sink, func(c *Config) { c.OnGap = OnGapStop })
+		later := uint64(time.Now().Unix() + 1)
+		_, err := l.b.Publish(topic, []byte("1"), danubetest.PubOpts{
+			Producer: "p", RequestID: later<<32 | 3, Attributes: map[string]string{danube.AttrStamp: fmt.Sprintf("p/%d/3", later)},
+		})
+		l.must(err)
+		l.until("written", func() bool { return len(sink.seen()) == 1 })
+		r.stopped()
+		same(t, "missing", r.metric("stamps_missing_total"), 2)
+	})
+}
+
 // Of a shared subscription each consumer gets some of the numbers: none is missing.
 func TestSharedSinkReportsNoLossesByStamps(t *testing.T) {
 	onFake(t, func(t *testing.T, l *lab) {
 		topic := l.topic("t", 0)
 		sink := &testSink{}
 		r := l.sink(sink, func(c *Config) { c.SubscriptionType, c.OnGap = SubscriptionShared, OnGapStop })
-		for _, n := range []string{"1", "5"} {
-			l.stamped(topic, "", n, "p/5/"+n, "")
+		for _, n := range []int{1, 5} {
+			l.number(topic, n)
 		}
 		l.must(l.b.WaitAcked(t.Context(), topic, r.cfg.SubscriptionName, 2))
 		r.stopped()

@@ -16,8 +16,9 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	}
 	// What lies below all that came may be what a consumer before this one has left: the
 	// broker sends it on the first stream, when it was published before that. Else it was
-	// skipped, or settled by that consumer and forgotten by the broker since.
-	below := p.gaps.below(offset) && (p.reopened || p.publishedSince(publishedMs))
+	// skipped, or settled by that consumer and forgotten by the broker since; or it is one
+	// that was handed back here.
+	below := p.gaps.below(offset) && (p.reopened || p.publishedSince(publishedMs)) && !p.handedBack(offset)
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
 		// in any order: only what was published since, or comes later, can have come to
@@ -41,6 +42,14 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	for _, h := range p.gaps.report() {
 		p.anomaly(Anomaly{Kind: GapFound, From: h.from, To: h.to})
 	}
+}
+
+// handedBack reports that a message was handed out before.
+func (p *partition) handedBack(offset uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, found := p.tracker.find(offset)
+	return found && p.tracker.entries[i].back
 }
 
 // publishedSince reports that a message was published after the first stream was open.

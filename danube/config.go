@@ -43,8 +43,9 @@ type Config struct {
 	// session: exponential with jitter, without end. Defaults: 100 ms and 10 s.
 	BackoffInitial, BackoffMax time.Duration
 	// HealthInterval is the time between two health checks of a session, of which a client
-	// has one for each topic on the wire. Where more than 50 checks a second would come of
-	// it, it is longer: 20 s with a thousand partitions. Default: 5 s.
+	// has one for each topic on the wire; the first may come a fifth of it early. Where more
+	// than 50 checks a second would come of it, it is longer: 20 s with a thousand
+	// partitions. Default: 5 s.
 	HealthInterval time.Duration
 	// Hooks hear what the client does, for metrics and traces. Default: none.
 	Hooks Hooks

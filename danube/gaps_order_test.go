@@ -106,6 +106,34 @@ func TestNackedMessageIsNoGap(t *testing.T) {
 	})
 }
 
+// Nor was it missing when its stream has ended meanwhile.
+func TestNackedMessageOnAnotherStreamIsNoGap(t *testing.T) {
+	embedded(t, func(l *lab) {
+		var seen anomalies
+		topic, client := l.topic(), l.open()
+		first := l.consumer(client, topic)
+		p := l.producer(client, topic)
+		l.must(first.Close(l.soon()))
+		l.send(p, "a", "b", "c") // before the consumer comes
+		l.pass(5 * time.Second)
+		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+		list := l.receive(con, "a", "b", "c")
+		l.ack(con, list[1:]...)
+		l.must(con.Nack(l.soon(), list[0], 0, "later"))
+		con.Pause()
+		l.pass(time.Second)
+		con.Resume()
+		l.ack(con, l.receive(con, "a")...)
+		l.send(p, "d")
+		d := l.receive(con, "d")
+		l.must(con.Nack(l.soon(), d[0], 0, "later"))
+		l.ack(con, l.receive(con, "d")...)
+		if told := seen.took(); len(told) > 0 {
+			t.Errorf("told of %q", told)
+		}
+	})
+}
+
 // Of messages that are published at the same time, a broker now and then sends one before
 // the one with the offset below it. They are handed out in the order of their offsets, and
 // nothing is told.

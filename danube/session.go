@@ -44,7 +44,7 @@ type SessionEvent struct {
 	Err       error // why it is not Ready; nil when it is
 }
 
-// healthChecks is how many health checks a client makes in a second at most.
+// healthChecks is how many health checks a client makes in a second at most, on average.
 const healthChecks = 50
 
 // session is one registration at one broker. It is replaced as a whole, never
@@ -64,6 +64,8 @@ type session struct {
 	timer   *time.Timer
 	ended   bool
 	running sync.WaitGroup // a health check that is under way
+	checked bool           // its first health check has its time
+	dealt   bool           // and the second
 }
 
 // newSession starts the health checks of a registration that was just made. They
@@ -74,28 +76,32 @@ func (c *Client) newSession(ctx context.Context, kind danubepb.HealthCheckReques
 	s.ctx, s.cancel = context.WithCancelCause(at.context(ctx))
 	c.sessions.Add(1)
 	s.mu.Lock()
-	s.timer = time.AfterFunc(c.healthPause(true), s.check)
+	s.timer = time.AfterFunc(s.healthPause(), s.check)
 	s.mu.Unlock()
 	return s
 }
 
-// healthPause is the time to a session's next health check. Whatever is due in one beat of
+// healthPause is the time to the session's next health check. Whatever is due in one beat of
 // the client's is done at once, for what an idle process costs is how often it wakes up:
-// fifty checks at once take an eighth of what they take one by one. The first ones of many
-// sessions that began together are dealt out by lot.
-func (c *Client) healthPause(first bool) time.Duration {
+// fifty checks at once take an eighth of what they take one by one. The second checks of many
+// sessions are dealt out by lot, when it is known how many there are. With s.mu held.
+func (s *session) healthPause() time.Duration {
+	c := s.client
 	every := c.cfg.HealthInterval
-	if more := time.Duration(c.sessions.Load())*time.Second/healthChecks - every; more > 0 {
-		if first {
-			more = rand.N(more)
+	beat := max(every/5, 1)
+	if more := time.Duration(c.sessions.Load())*time.Second/healthChecks - every; more > 0 && s.checked {
+		beats := (more + beat - 1) / beat
+		if !s.dealt {
+			s.dealt = true
+			beats = rand.N(beats + 1)
 		}
-		every += more
+		every += beats * beat
 	}
-	since := time.Since(c.opened)
-	return (since + every).Truncate(c.cfg.HealthInterval/5) - since
+	s.checked = true
+	return every - time.Since(c.opened)%beat
 }
 
-// end ends the session, once, for a reason, which its context gives as cause, and waits
+// end ends the session, which must be done exactly once, for a reason, which its context gives as cause, and waits
 // for a health check under way.
 func (s *session) end(cause error) {
 	s.client.sessions.Add(-1)
@@ -137,7 +143,7 @@ func (s *session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
-		s.timer.Reset(s.client.healthPause(false))
+		s.timer.Reset(s.healthPause())
 	}
 }
 

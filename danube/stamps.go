@@ -8,8 +8,8 @@ import (
 )
 
 // StampTracker checks the stamps (AttrStamp) of one subscription's messages: numbers
-// that are missing are messages that were lost, whatever the offsets say: also those of
-// a broker that was killed. A loss shows once a later message of the same producer is
+// that are missing are messages that were lost, whatever the offsets say, also when a
+// broker was killed. A loss shows once a later message of the same producer is
 // handed out, so what a broker hides after it has begun to number anew shows when that
 // is over. The zero value is ready for use.
 //
@@ -20,9 +20,13 @@ import (
 //
 // Of a producer that was opened after the subscription's first session, the numbers from
 // 1 on are expected, so that the loss of its first messages shows, too. That compares
-// the producer's clock with the consumer's. One that is ahead is seen by its publish times,
-// which would lie in the future, and put right. For one that is behind, the loss of a
-// producer's first messages may not be reported.
+// the producer's clock with the consumer's. One that is ahead shows when a message was
+// published in the future, and then nothing is expected, nor where it is behind. But of a
+// producer that is ahead by less than its messages take to come, those from before the
+// subscription may be reported: such a report begins with 1.
+//
+// A stamp counts only on the message that it was made for: one that a program has handed on
+// with the attributes of another, such as a dead letter, has none of its own.
 //
 // It is safe for concurrent use.
 type StampTracker struct {
@@ -58,13 +62,8 @@ func (t *StampTracker) ready(topic string, now time.Time) {
 }
 
 // handedOut notes that the application gets a message with a stamp, and returns what
-// that shows. A text that is no stamp shows nothing. published is the message's publish
-// time.
-func (t *StampTracker) handedOut(topic, stamp string, published, now time.Time) (found []Anomaly) {
-	line, opened, number, ok := parseStamp(topic, stamp)
-	if !ok {
-		return nil
-	}
+// that shows. ahead means that the message's publish time lies in the future.
+func (t *StampTracker) handedOut(line stampLine, opened int64, number uint64, ahead bool, now time.Time) (found []Anomaly) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.lines[line]
@@ -72,8 +71,7 @@ func (t *StampTracker) handedOut(topic, stamp string, published, now time.Time) 
 		t.holes -= len(n.holes)
 	} else {
 		n = &stampNumbers{}
-		ahead := max(0, published.Unix()-now.Unix()) // the producer's clock, at least
-		if since, known := t.since[topic]; known && opened-ahead > since {
+		if since, known := t.since[line.topic]; known && opened > since && !ahead {
 			n.known, n.next = true, min(number, 1)
 			n.floor = n.next
 		}
@@ -171,7 +169,13 @@ func (p *partition) handOut(m *Message) {
 	if !ok {
 		return
 	}
-	for _, a := range t.handedOut(p.topic, stamp, m.PublishTime, time.Now()) {
+	line, opened, number, ok := parseStamp(p.topic, stamp)
+	if !ok || line.producer != m.ProducerName || uint64(opened)<<32|number != m.RequestID {
+		return // that of another message, which has been handed on
+	}
+	now := time.Now()
+	ahead := m.PublishTime.After(now.Add(time.Second)) // clocks are never quite the same
+	for _, a := range t.handedOut(line, opened, number, ahead, now) {
 		p.anomaly(a)
 	}
 }

@@ -43,10 +43,12 @@ func FuzzStampTracker(f *testing.F) {
 		tracker.ready("/default/t", time.Unix(1000, 0))
 		seen := map[string]bool{}
 		for _, s := range strings.Fields(stamps) {
-			line, _, number, ok := parseStamp("/default/t", s)
-			found := tracker.handedOut("/default/t", s, time.Unix(1999, 0), time.Unix(2000, 0))
-			for _, a := range found {
-				if !ok || a.From > a.To || a.Producer != line.producer || a.Epoch != line.epoch || a.Kind == StampGap && (a.From <= number && number <= a.To || a.To >= 1<<32) {
+			line, opened, number, ok := parseStamp("/default/t", s)
+			if !ok {
+				continue
+			}
+			for _, a := range tracker.handedOut(line, opened, number, false, time.Unix(2000, 0)) {
+				if a.From > a.To || a.Producer != line.producer || a.Epoch != line.epoch || a.Kind == StampGap && (a.From <= number && number <= a.To || a.To >= 1<<32) {
 					t.Errorf("%q: %v", s, a)
 				}
 				if a.Kind == StampRepeated && !seen[s] {

@@ -50,6 +50,7 @@ type entry struct {
 	state   ackState
 	again   bool  // a copy came while the ack was out: that ack may not have counted
 	age     uint8 // ticks since it was nacked
+	back    bool  // the application had it, and has handed it back
 }
 
 // tracker knows what became of every message of one partition that this consumer
@@ -150,7 +151,7 @@ func (t *tracker) copyOf(e *entry) arrival {
 	switch e.state {
 	case nacked:
 		if !t.closing {
-			e.state = inWork
+			e.state, e.back = inWork, true
 			return fresh
 		}
 	case acking:

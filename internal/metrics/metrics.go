@@ -67,7 +67,7 @@ func New(reg prometheus.Registerer, connector, topic string, healthy func() bool
 		nacked:    counter("messages_nacked_total", "Messages given back to the broker, to be delivered again, because on_error is nack."),
 		repeated:  counter("messages_repeated_total", "Messages that repeat one that had ended before, by what shows it.", "by"),
 		missing:   counter("messages_missing_total", "Messages that the broker has skipped, as gaps in the offsets show."),
-		late:      counter("messages_late_total", "Messages that came out of order, behind higher offsets: of those counted as missing, these have come."),
+		late:      counter("messages_late_total", "Messages that came out of order, behind higher offsets: those that were counted as missing, or below the first that came at all."),
 		stampGaps: counter("stamps_missing_total", "Messages that were published and have not come, as missing numbers of stamps show."),
 		stampLate: counter("stamps_late_total", "Messages that came out of the order of their stamps: of those counted as missing, these have come."),
 		restarts:  counter("numbering_restarts_total", "Times that a topic's offsets began again, as after a restart of its broker."),
