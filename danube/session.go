@@ -101,8 +101,8 @@ func (s *session) healthPause() time.Duration {
 	return every - time.Since(c.opened)%beat
 }
 
-// end ends the session, which must be done exactly once, for a reason, which its context gives as cause, and waits
-// for a health check under way.
+// end ends the session for a reason, which its context gives as cause, and waits for a
+// health check under way. It must be called exactly once.
 func (s *session) end(cause error) {
 	s.client.sessions.Add(-1)
 	s.mu.Lock()
