@@ -11,11 +11,11 @@ import (
 	"github.com/danube-messaging/danube-connect-go/danubetest"
 )
 
-// number publishes a message as a producer with stamps does.
-func (l *lab) number(topic string, n int) {
+// number publishes a message as a producer with stamps does that was opened at a second.
+func (l *lab) number(topic string, opened int64, n int) {
 	l.t.Helper()
 	_, err := l.b.Publish(topic, fmt.Append(nil, n), danubetest.PubOpts{
-		Producer: "p", RequestID: 5<<32 | uint64(n), Attributes: map[string]string{danube.AttrStamp: fmt.Sprint("p/5/", n)},
+		Producer: "p", RequestID: uint64(opened)<<32 | uint64(n), Attributes: map[string]string{danube.AttrStamp: fmt.Sprintf("p/%d/%d", opened, n)},
 	})
 	l.must(err)
 }
@@ -30,12 +30,12 @@ func TestSinkReportsLossesByStamps(t *testing.T) {
 				sink := &testSink{}
 				r := l.sink(sink, func(c *Config) { c.OnGap = policy })
 				for _, n := range []int{1, 2} {
-					l.number(topic, n)
+					l.number(topic, 5, n)
 				}
 				l.stamped(topic, "", "3", "p/5/9", "") // handed on: the stamp is another message's
 				l.until("all written", func() bool { return len(sink.seen()) == 3 })
 				for _, n := range []int{5, 6} {
-					l.number(topic, n)
+					l.number(topic, 5, n)
 				}
 				if policy == OnGapStop {
 					err := r.wait()
@@ -45,7 +45,7 @@ func TestSinkReportsLossesByStamps(t *testing.T) {
 					same(t, "written", sink.payloads(), numbers(1, 3))
 				} else {
 					l.until("all written", func() bool { return len(sink.seen()) == 5 })
-					l.number(topic, 4)
+					l.number(topic, 5, 4)
 					l.until("the late one written", func() bool { return len(sink.seen()) == 6 })
 					r.stopped()
 					same(t, "late", r.metric("stamps_late_total"), 1)
@@ -64,11 +64,7 @@ func TestSinkGoesOnWhereOnlyTheClocksSayThatTheFirstAreLost(t *testing.T) {
 		topic := l.topic("t", 0)
 		sink := &testSink{}
 		r := l.sink(sink, func(c *Config) { c.OnGap = OnGapStop })
-		later := uint64(time.Now().Unix() + 1)
-		_, err := l.b.Publish(topic, []byte("1"), danubetest.PubOpts{
-			Producer: "p", RequestID: later<<32 | 3, Attributes: map[string]string{danube.AttrStamp: fmt.Sprintf("p/%d/3", later)},
-		})
-		l.must(err)
+		l.number(topic, time.Now().Unix()+1, 3)
 		l.until("written", func() bool { return len(sink.seen()) == 1 })
 		r.stopped()
 		same(t, "missing", r.metric("stamps_missing_total"), 2)
@@ -82,7 +78,7 @@ func TestSharedSinkReportsNoLossesByStamps(t *testing.T) {
 		sink := &testSink{}
 		r := l.sink(sink, func(c *Config) { c.SubscriptionType, c.OnGap = SubscriptionShared, OnGapStop })
 		for _, n := range []int{1, 5} {
-			l.number(topic, n)
+			l.number(topic, 5, n)
 		}
 		l.must(l.b.WaitAcked(t.Context(), topic, r.cfg.SubscriptionName, 2))
 		r.stopped()

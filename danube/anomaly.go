@@ -18,7 +18,9 @@ func (p *partition) looked(offset, publishedMs uint64) {
 	// broker sends it on the first stream, when it was published before that. Else it was
 	// skipped, or settled by that consumer and forgotten by the broker since; or it is one
 	// that was handed back here.
-	below := p.gaps.below(offset) && (p.reopened || p.publishedSince(publishedMs)) && !p.handedBack(offset)
+	if p.gaps.below(offset) && (p.reopened || p.publishedSince(publishedMs)) && !p.handedBack(offset) {
+		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
+	}
 	if !p.gaps.own {
 		// What is missing here a consumer before this one may have got and acknowledged,
 		// in any order: only what was published since, or comes later, can have come to
@@ -29,13 +31,10 @@ func (p *partition) looked(offset, publishedMs uint64) {
 		}
 		p.gaps.own = late || p.publishedSince(publishedMs)
 		if !late {
-			if below {
-				p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
-			}
 			return
 		}
 	}
-	if p.gaps.got(offset) || below {
+	if p.gaps.got(offset) { // no hole lies below what is known
 		p.anomaly(Anomaly{Kind: GapFilled, From: offset, To: offset})
 	}
 	p.noteSkipped()

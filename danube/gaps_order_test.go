@@ -82,18 +82,24 @@ func TestAMoveBeginsBelow(t *testing.T) {
 	}
 }
 
+// backlog opens a consumer that gets a, b and c, which were published before it came.
+func (l *lab) backlog(seen *anomalies) (*danube.Producer, *danube.Consumer, []*danube.Message) {
+	l.Helper()
+	topic, client := l.topic(), l.open()
+	first := l.consumer(client, topic)
+	p := l.producer(client, topic)
+	l.must(first.Close(l.soon()))
+	l.send(p, "a", "b", "c")
+	l.pass(5 * time.Second)
+	con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
+	return p, con, l.receive(con, "a", "b", "c")
+}
+
 // What was handed back and comes again was never missing.
 func TestNackedMessageIsNoGap(t *testing.T) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
-		topic, client := l.topic(), l.open()
-		first := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		l.must(first.Close(l.soon()))
-		l.send(p, "a", "b", "c") // before the consumer comes
-		l.pass(5 * time.Second)
-		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
-		list := l.receive(con, "a", "b", "c")
+		p, con, list := l.backlog(&seen)
 		l.send(p, "d")
 		l.ack(con, l.receive(con, "d")...)
 		l.must(con.Nack(l.soon(), list[0], 0, "later"))
@@ -110,14 +116,7 @@ func TestNackedMessageIsNoGap(t *testing.T) {
 func TestNackedMessageOnAnotherStreamIsNoGap(t *testing.T) {
 	embedded(t, func(l *lab) {
 		var seen anomalies
-		topic, client := l.topic(), l.open()
-		first := l.consumer(client, topic)
-		p := l.producer(client, topic)
-		l.must(first.Close(l.soon()))
-		l.send(p, "a", "b", "c") // before the consumer comes
-		l.pass(5 * time.Second)
-		con := l.consumer(client, topic, func(c *danube.ConsumerConfig) { c.OnAnomaly = seen.add })
-		list := l.receive(con, "a", "b", "c")
+		p, con, list := l.backlog(&seen)
 		l.ack(con, list[1:]...)
 		l.must(con.Nack(l.soon(), list[0], 0, "later"))
 		con.Pause()
